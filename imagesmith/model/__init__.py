@@ -1,0 +1,1 @@
+"""The nouns: digests, architectures, trees of entries, canonical bytes.  No I/O."""

@@ -1,0 +1,189 @@
+"""The parts of a manifest: pins, the evidence behind them, expectations (DESIGN.md §1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import attrs
+
+from imagesmith.manifest import recipe as recipes
+from imagesmith.manifest import table as toml
+from imagesmith.manifest.recipe import DebianSource
+from imagesmith.manifest.table import Table
+from imagesmith.model.arch import Arch
+from imagesmith.model.digest import Digest
+
+_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~:=%-]*(?:/[A-Za-z0-9][A-Za-z0-9+._~:=%-]*)*\Z")
+_VERSION = re.compile(r"[A-Za-z0-9.+~:-]+\Z")
+
+
+@attrs.frozen(kw_only=True)
+class Pin:
+    """One artefact for one architecture, nailed down."""
+
+    path: str
+    """Below the base of any mirror of its source."""
+    size: int
+    digest: Digest
+    version: str | None = None
+    """Where this architecture's version differs from the artefact's."""
+
+
+@attrs.frozen(kw_only=True)
+class Artefact:
+    """One package and its pins."""
+
+    name: str
+    version: str
+    source: str
+    pins: tuple[tuple[str, Pin], ...]
+    """By Debian architecture name, sorted; the single key `all` stands for every architecture."""
+
+    def pin(self, arch: Arch) -> Pin | None:
+        """Return the pin that a build for `arch` uses, or None if it does without this package."""
+        pins = dict(self.pins)
+        return pins.get(arch.debian, pins.get("all"))
+
+    def version_for(self, arch: Arch) -> str:
+        """Return the version that a build for `arch` uses."""
+        pin = self.pin(arch)
+        return pin.version if pin and pin.version else self.version
+
+
+@attrs.frozen(kw_only=True)
+class Evidence:
+    """Where a source's pins came from: the signed index as it was at `lock`."""
+
+    source: DebianSource
+    date: int
+    """`Date` of the release file, seconds since 1970."""
+    release: Digest
+    """Of the signed release file's bytes."""
+    signers: tuple[str, ...]
+    """Fingerprints of the pinned keys whose signatures on it were verified, sorted."""
+    indices: tuple[tuple[str, Digest], ...]
+    """Package indices used, by path below `dists/SUITE`, sorted."""
+
+
+@attrs.frozen(kw_only=True)
+class Expectation:
+    """What a build for one architecture must give."""
+
+    rootfs: Digest
+    """Of ARCH.mtree."""
+    diff_ids: tuple[Digest, ...]
+    config: Digest
+    image: Digest
+    """Of the image manifest."""
+
+
+def read_evidence(table: Table) -> Evidence:
+    """Read `[source.NAME]` as a manifest has it."""
+    suite = recipes.read_suite(table)
+    indices = table.table("index")
+    evidence = Evidence(
+        source=suite,
+        date=table.integer("date"),
+        release=table.converted("release", Digest.parse),
+        signers=table.convert_all("signers", table.strings("signers"), recipes.fingerprint),
+        indices=tuple(
+            (path, indices.converted(path, Digest.parse)) for path in sorted(indices.names())
+        ),
+    )
+    indices.end()
+    table.end()
+    return evidence
+
+
+def write_evidence(name: str, evidence: Evidence) -> list[str]:
+    """Write `[source.NAME]` and its index."""
+    lines = ["", f"[source.{name}]", *recipes.write_suite(evidence.source)]
+    lines += [f"date = {evidence.date}", f'release = "{evidence.release}"']
+    lines += [f"signers = {toml.block(evidence.signers)}", "", f"[source.{name}.index]"]
+    return lines + [f'{toml.key(path)} = "{digest}"' for path, digest in evidence.indices]
+
+
+def read_artefact(table: Table, architectures: tuple[Arch, ...]) -> Artefact:
+    """Read one `[[artefact]]`."""
+    if table.string("kind") != "deb":
+        raise table.error("kind", 'expected "deb"')
+    allowed = ("all", *(arch.debian for arch in architectures))
+    present = [key for key in allowed if table.has(key)]
+    if not present or ("all" in present and len(present) > 1):
+        raise table.error("", "expected pins for some architectures, or one for all")
+    artefact = Artefact(
+        name=table.converted("name", recipes.package_name),
+        version=table.converted("version", matching(_VERSION, "a version")),
+        source=table.string("source"),
+        pins=tuple((key, _read_pin(table.table(key))) for key in present),
+    )
+    table.end()
+    return artefact
+
+
+def _read_pin(table: Table) -> Pin:
+    pin = Pin(
+        path=table.converted("path", matching(_PATH, "a relative path")),
+        size=table.integer("size", minimum=1),
+        digest=table.convert("sha256", table.string("sha256"), Digest),
+        version=table.converted("version", matching(_VERSION, "a version"))
+        if table.has("version")
+        else None,
+    )
+    table.end()
+    return pin
+
+
+def matching(pattern: re.Pattern[str], wanted: str) -> Callable[[str], str]:
+    """Return a check that a text matches `pattern`, as ValueError."""
+
+    def check(text: str) -> str:
+        if not pattern.match(text):
+            raise ValueError(f"expected {wanted}, got {text!r}")
+        return text
+
+    return check
+
+
+def read_expectation(table: Table) -> Expectation:
+    """Read one `[expect.ARCH]`."""
+    expectation = Expectation(
+        rootfs=table.converted("rootfs", Digest.parse),
+        diff_ids=table.convert_all("diff-ids", table.strings("diff-ids"), Digest.parse),
+        config=table.converted("config", Digest.parse),
+        image=table.converted("image", Digest.parse),
+    )
+    table.end()
+    return expectation
+
+
+def write_artefact(artefact: Artefact) -> list[str]:
+    """Write one `[[artefact]]`, an architecture a line."""
+    return [
+        "",
+        "[[artefact]]",
+        'kind = "deb"',
+        f"name = {toml.string(artefact.name)}",
+        f"version = {toml.string(artefact.version)}",
+        f"source = {toml.string(artefact.source)}",
+        *(f"{arch} = {_pin(pin)}" for arch, pin in artefact.pins),
+    ]
+
+
+def _pin(pin: Pin) -> str:
+    version = f"version = {toml.string(pin.version)}, " if pin.version else ""
+    path = toml.string(pin.path)
+    return f'{{ {version}path = {path}, size = {pin.size}, sha256 = "{pin.digest.hex}" }}'
+
+
+def write_expectation(arch: str, expectation: Expectation) -> list[str]:
+    """Write one `[expect.ARCH]`."""
+    return [
+        "",
+        f"[expect.{arch}]",
+        f'rootfs = "{expectation.rootfs}"',
+        f"diff-ids = {toml.block(tuple(str(diff_id) for diff_id in expectation.diff_ids))}",
+        f'config = "{expectation.config}"',
+        f'image = "{expectation.image}"',
+    ]

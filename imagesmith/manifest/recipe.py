@@ -1,0 +1,195 @@
+"""The recipe: what people want of an image, before anything is pinned (DESIGN.md §1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import attrs
+
+from imagesmith.manifest import sections
+from imagesmith.manifest import table as toml
+from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSection
+from imagesmith.manifest.table import Table
+from imagesmith.model import arch as arches
+from imagesmith.model.arch import Arch
+
+_S = TypeVar("_S")
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}\Z")
+_SOURCE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
+_SUITE = re.compile(r"[a-z0-9][a-z0-9.+-]*(?:/[a-z0-9.+-]+)?\Z")
+_COMPONENT = re.compile(r"[a-z0-9][a-z0-9.+-]*(?:/[a-z0-9.+-]+)?\Z")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+~:-]+)?\Z")
+
+
+@attrs.frozen(kw_only=True)
+class DebianSource:
+    """One suite of a Debian archive, and whose signatures on it count."""
+
+    suite: str
+    components: tuple[str, ...]
+    signed_by: tuple[str, ...]
+    """Fingerprints of primary keys, 40 lower-case hexadecimal digits."""
+
+
+@attrs.frozen(kw_only=True)
+class PackageRequest:
+    """Packages wanted, and the sources that may provide them and what they depend on."""
+
+    sources: tuple[str, ...]
+    names: tuple[str, ...]
+    """As `NAME` or `NAME=VERSION`."""
+
+
+@attrs.frozen(kw_only=True)
+class Recipe:
+    """Everything a person decides about an image."""
+
+    name: str
+    architectures: tuple[Arch, ...]
+    """Sorted by Debian name."""
+    sources: tuple[tuple[str, DebianSource], ...]
+    """By name, sorted."""
+    packages: tuple[PackageRequest, ...]
+    trace: TraceSection = TraceSection()
+    rootfs: RootfsSection = RootfsSection()
+    image: ImageSection = ImageSection()
+
+
+def parse(text: bytes, *, document: str) -> Recipe:
+    """Read a recipe; DocumentError names the key that is wrong."""
+    root = toml.parse(text, document=document)
+    sources = read_sources(root.table("source"), read_source)
+    recipe = Recipe(
+        name=root.converted("name", sections.image_name),
+        architectures=read_architectures(root),
+        sources=sources,
+        packages=tuple(
+            _read_request(request, {name for name, _ in sources})
+            for request in root.tables("package")
+        ),
+        trace=sections.read_trace(root.table("trace", optional=True)),
+        rootfs=sections.read_rootfs(root.table("rootfs", optional=True)),
+        image=sections.read_image(root.table("image", optional=True)),
+    )
+    check_user(root, recipe.image, recipe.rootfs)
+    root.end()
+    return recipe
+
+
+def read_architectures(root: Table) -> tuple[Arch, ...]:
+    """Read `architectures`, sorted by Debian name."""
+    names = root.strings("architectures")
+    if not names:
+        raise root.error("architectures", "expected at least one")
+    found = root.convert_all("architectures", names, arches.parse)
+    return tuple(sorted(found, key=lambda arch: arch.debian))
+
+
+def read_sources(table: Table, read: Callable[[Table], _S]) -> tuple[tuple[str, _S], ...]:
+    """Read `[source.NAME]` for each name, sorted."""
+    for name in table.names():
+        if not _SOURCE.match(name):
+            raise table.error(name, "expected a name of lower-case letters, digits and '-'")
+    found = tuple((name, read(table.table(name))) for name in sorted(table.names()))
+    if not found:
+        raise table.error("", "expected at least one source")
+    return found
+
+
+def read_source(table: Table) -> DebianSource:
+    """Read one `[source.NAME]` as a recipe has it."""
+    source = read_suite(table)
+    table.end()
+    return source
+
+
+def read_suite(table: Table) -> DebianSource:
+    """Read the keys that say which suite is meant and who signs it."""
+    if table.string("kind") != "debian":
+        raise table.error("kind", 'expected "debian"')
+    components = table.convert_all("components", table.strings("components"), _component)
+    signed_by = table.convert_all("signed-by", table.strings("signed-by"), fingerprint)
+    for key, values in (("components", components), ("signed-by", signed_by)):
+        if not values:
+            raise table.error(key, "expected at least one")
+    return DebianSource(
+        suite=table.converted("suite", _suite), components=components, signed_by=signed_by
+    )
+
+
+def fingerprint(text: str) -> str:
+    """Check the fingerprint of a version 4 OpenPGP key; return it in lower case."""
+    compact = text.replace(" ", "")
+    if not _FINGERPRINT.match(compact):
+        raise ValueError(f"expected a fingerprint of 40 hexadecimal digits, got {text!r}")
+    return compact.lower()
+
+
+def _suite(text: str) -> str:
+    if not _SUITE.match(text) or ".." in text:
+        raise ValueError(f"not a suite: {text!r}")
+    return text
+
+
+def _component(text: str) -> str:
+    if not _COMPONENT.match(text) or ".." in text:
+        raise ValueError(f"not a component: {text!r}")
+    return text
+
+
+def package_name(text: str) -> str:
+    """Check a package name (Debian policy 5.6.7), optionally with `=VERSION`."""
+    if not _PACKAGE.match(text):
+        raise ValueError(f"not a package name: {text!r}")
+    return text
+
+
+def _read_request(table: Table, known: set[str]) -> PackageRequest:
+    one = isinstance(table.values.get("source"), str)
+    names = (table.string("source"),) if one else table.strings("source")
+    for name in names:
+        if name not in known:
+            raise table.error("source", f"there is no [source.{name}]")
+    packages = table.convert_all("names", table.strings("names"), package_name)
+    if not names or not packages:
+        raise table.error("names" if names else "source", "expected at least one")
+    table.end()
+    return PackageRequest(sources=names, names=packages)
+
+
+def check_user(root: Table, image: ImageSection, rootfs: RootfsSection) -> None:
+    """Refuse an `image.user` that no line of the generated /etc/passwd would resolve."""
+    user = image.config.user.partition(":")[0]
+    known = {"", "root", *(declared.name for declared in rootfs.users)}
+    if user not in known and not user.isdecimal():
+        place = root.table("image", optional=True)
+        hint = "declare it: [rootfs] users = [{ name = …, uid = … }]"
+        raise place.error("user", f"no such user: {user!r}", hint=hint)
+
+
+def to_bytes(recipe: Recipe) -> bytes:
+    """Write a recipe in the form `init` gives it."""
+    names = tuple(arch.debian for arch in recipe.architectures)
+    lines = [f"name = {toml.string(recipe.name)}", f"architectures = {toml.array(names)}"]
+    for name, source in recipe.sources:
+        lines += ["", f"[source.{name}]", *write_suite(source)]
+    for request in recipe.packages:
+        one = len(request.sources) == 1
+        wanted = toml.string(request.sources[0]) if one else toml.array(request.sources)
+        lines += ["", "[[package]]", f"source = {wanted}", f"names = {toml.array(request.names)}"]
+    lines += sections.write_trace(recipe.trace)
+    lines += sections.write_rootfs(recipe.rootfs)
+    lines += sections.write_image(recipe.image)
+    return "\n".join([*lines, ""]).encode()
+
+
+def write_suite(source: DebianSource) -> list[str]:
+    """Write the keys that `read_suite` reads."""
+    return [
+        'kind = "debian"',
+        f"suite = {toml.string(source.suite)}",
+        f"components = {toml.array(source.components)}",
+        f"signed-by = {toml.block(source.signed_by)}",
+    ]

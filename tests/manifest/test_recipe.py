@@ -1,0 +1,162 @@
+"""The recipe: what people write, and what they are told about mistakes."""
+
+from __future__ import annotations
+
+import pytest
+from builders.documents import KEY, RECIPE, SOURCE
+
+from imagesmith.errors import DocumentError
+from imagesmith.manifest import recipe as recipes
+from imagesmith.manifest.recipe import PackageRequest, Recipe
+from imagesmith.manifest.sections import TraceSection
+from imagesmith.model import arch
+
+MINIMAL = f"""\
+name = "tool"
+architectures = ["amd64"]
+[source.debian]
+kind = "debian"
+suite = "bookworm"
+components = ["main"]
+signed-by = ["{KEY}"]
+[[package]]
+source = "debian"
+names = ["tool"]
+[trace]
+seeds = ["/usr/bin/tool"]
+"""
+
+
+def parse(text: str) -> Recipe:
+    """Parse a recipe called r.toml."""
+    return recipes.parse(text.encode(), document="r.toml")
+
+
+def test_the_smallest_recipe_has_defaults_for_the_rest() -> None:
+    """Name, architectures, a source, a package and a seed are enough."""
+    assert parse(MINIMAL) == Recipe(
+        name="tool",
+        architectures=(arch.parse("amd64"),),
+        sources=(("debian", SOURCE),),
+        packages=(PackageRequest(sources=("debian",), names=("tool",)),),
+        trace=TraceSection(seeds=("/usr/bin/tool",)),
+    )
+
+
+def test_what_is_written_is_read_back() -> None:
+    """The writer and the parser are inverse."""
+    written = recipes.to_bytes(RECIPE)
+
+    assert recipes.parse(written, document="r.toml") == RECIPE
+    assert recipes.to_bytes(recipes.parse(written, document="r.toml")) == written
+
+
+def test_the_order_of_architectures_does_not_matter() -> None:
+    """Architectures are sorted when they are read."""
+    one = MINIMAL.replace('["amd64"]', '["s390x", "amd64"]')
+    other = MINIMAL.replace('["amd64"]', '["amd64", "s390x"]')
+
+    assert parse(one) == parse(other)
+
+
+def test_a_request_may_draw_on_several_sources() -> None:
+    """`source` is one name or a list of names."""
+    more = MINIMAL.replace("[[package]]", "[source.updates]\n[[package]]").replace(
+        "[source.updates]",
+        f'[source.updates]\nkind = "debian"\nsuite = "bookworm-updates"\n'
+        f'components = ["main"]\nsigned-by = ["{KEY}"]\n',
+    )
+    found = parse(more.replace('source = "debian"', 'source = ["debian", "updates"]'))
+
+    assert found.packages[0].sources == ("debian", "updates")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"tool"\narch', '"Tool"\narch', "name: expected a name like curl or team/curl, got 'Tool'"),
+        ('["amd64"]', "[]", "architectures: expected at least one"),
+        ('["amd64"]', '["x86_64"]', "architectures[0]: unknown architecture 'x86_64'; known: "),
+        ('"bookworm"', "12", "source.debian.suite: expected a string, got 12"),
+        ('"bookworm"', '"../x"', "source.debian.suite: not a suite: '../x'"),
+        ('["main"]', '["a b"]', "source.debian.components[0]: not a component: 'a b'"),
+        ('["main"]', "[]", "source.debian.components: expected at least one"),
+        (KEY, KEY[1:], "source.debian.signed-by[0]: expected a fingerprint of 40 hexadecimal"),
+        ('"debian"\nsuite', '"rpm"\nsuite', 'source.debian.kind: expected "debian"'),
+        ("[source.debian]", "[source.Debian]", "source.Debian: expected a name of lower-case"),
+        ('source = "debian"', 'source = "other"', "package[0].source: there is no [source.other]"),
+        ('source = "debian"', "source = []", "package[0].source: expected at least one"),
+        ('names = ["tool"]', "names = []", "package[0].names: expected at least one"),
+        ('names = ["tool"]', 'names = ["T"]', "package[0].names[0]: not a package name: 'T'"),
+        ('names = ["tool"]', 'names = ["tool"]\nx = 1', "package[0].x: unknown key"),
+        ('["/usr/bin/tool"]', "[]", "trace.seeds: nothing to ship: name a seed or an include"),
+        ('"/usr/bin/tool"', '"usr/bin"', "trace.seeds[0]: expected an absolute path without"),
+        ('"/usr/bin/tool"', '"/a/../b"', "trace.seeds[0]: expected an absolute path without"),
+        ('"/usr/bin/tool"', '"/a\\u000ab"', "trace.seeds[0]: control character in '/a\\nb'"),
+        ("[trace]", "extra = 1\n[trace]", "package[0].extra: unknown key"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(old: str, new: str, message: str) -> None:
+    """The message names document, key and what was expected."""
+    assert old in MINIMAL
+    with pytest.raises(DocumentError) as e:
+        parse(MINIMAL.replace(old, new, 1))
+
+    assert e.value.message.startswith(f"r.toml: {message}")
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ('[image]\nuser = "nobody"', "image.user: no such user: 'nobody'"),
+        ('[image]\ncompression = "xz"', "image.compression: expected one of zstd, gzip, none"),
+        ('[image]\nports = ["80"]', "image.ports[0]: expected a port like 8080/tcp, got '80'"),
+        ('[image]\nports = ["70000/tcp"]', "image.ports[0]: expected a port like 8080/tcp"),
+        ('[image]\nreference = "a b"', "image.reference: not an image reference: 'a b'"),
+        ('[image]\nvolumes = ["x"]', "image.volumes[0]: expected an absolute path"),
+        ('[image.env]\n"A=B" = "x"', 'image.env."A=B": not a name for a variable or label'),
+        ("[image.env]\nA = 1", "image.env.A: expected a string, got 1"),
+        ('[image]\nworking-dir = "x:y"', "image.working-dir: a colon cannot stand in /etc/passwd"),
+        ("[rootfs]\nca-bundle = 1", "rootfs.ca-bundle: expected a boolean, got 1"),
+        (
+            '[rootfs]\nusers = [{ name = "root", uid = 5 }]',
+            "rootfs.users[0].name: not a user name one can add: 'root'",
+        ),
+        (
+            '[rootfs]\nusers = [{ name = "a", uid = 0 }]',
+            "rootfs.users[0].uid: expected at least 1, got 0",
+        ),
+        (
+            '[rootfs]\nusers = [{ name = "a", uid = 4294967295 }]',
+            "rootfs.users[0].uid: expected at most 4294967294",
+        ),
+        (
+            '[rootfs]\nusers = [{ name = "a", uid = 5 }, { name = "b", uid = 5 }]',
+            "rootfs.users: a (5) and b (5) clash",
+        ),
+        ("nonsense = 1\n", "trace.nonsense: unknown key"),
+        ("[nonsense]", "nonsense: unknown key"),
+    ],
+)
+def test_a_mistake_in_a_section_is_named_with_its_place(section: str, message: str) -> None:
+    """The optional sections are as strict as the rest."""
+    with pytest.raises(DocumentError) as e:
+        parse(MINIMAL + section)
+
+    assert e.value.message.startswith(f"r.toml: {message}")
+
+
+@pytest.mark.parametrize("user", ["app", "root", "65532", "1:1", "app:app"])
+def test_the_image_may_run_as_any_user_that_resolves(user: str) -> None:
+    """Declared users, root and numbers can be used."""
+    section = f'[rootfs]\nusers = [{{ name = "app", uid = 65532 }}]\n[image]\nuser = "{user}"'
+
+    assert parse(MINIMAL + section).image.config.user == user
+
+
+def test_no_source_is_an_error() -> None:
+    """A recipe without sources can pin nothing."""
+    with pytest.raises(DocumentError) as e:
+        parse('name = "a"\narchitectures = ["amd64"]\n[source]\n')
+
+    assert e.value.message == "r.toml: source: expected at least one source"

@@ -36,7 +36,7 @@ def to_bytes(tree: Tree) -> bytes:
             case Symlink():
                 link = escape(entry.target)
                 keywords = f"type=link mode=0777 uid={entry.uid} gid={entry.gid} link={link}"
-            case File() | Hardlink():
+            case _:
                 assert file is not None, f"{target} is linked to and is not in the tree"
                 content = f"size={file.size} sha256digest={file.digest.hex}"
                 keywords = f"type=file {_owned(file)} {content}{_xattrs(file.xattrs)}"

@@ -7,6 +7,7 @@ repeats the recipe without a second model of it.
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import attrs
 
@@ -23,7 +24,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 MAX_NAME = 128
 MAX_ID = 2**32 - 2
 """The largest user or group id; the next one means "none" to the kernel."""
-COMPRESSIONS = ("zstd", "gzip", "none")
+Compression = Literal["zstd", "gzip", "none"]
+COMPRESSIONS: tuple[Compression, ...] = ("zstd", "gzip", "none")
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +63,7 @@ class ImageSection:
     """How the image is packed and what a runtime is told."""
 
     config: ImageConfig = ImageConfig()
-    compression: str = "zstd"
+    compression: Compression = "zstd"
     reference: str = ""
     """Name and tag that loading gives the image; empty means `NAME:latest`."""
 
@@ -175,8 +177,9 @@ def _write_user(user: User) -> str:
 
 def read_image(table: Table) -> ImageSection:
     """Read `[image]`."""
-    compression = table.string("compression", "zstd")
-    if compression not in COMPRESSIONS:
+    named = table.string("compression", "zstd")
+    compression = next((known for known in COMPRESSIONS if known == named), None)
+    if compression is None:
         raise table.error("compression", f"expected one of {', '.join(COMPRESSIONS)}")
     reference = table.string("reference", "")
     if reference and not _REFERENCE.match(reference):

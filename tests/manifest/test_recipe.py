@@ -74,7 +74,11 @@ def test_a_request_may_draw_on_several_sources() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"tool"\narch', '"Tool"\narch', "name: expected a name like curl or team/curl, got 'Tool'"),
+        (
+            '"tool"\narch',
+            '"Tool"\narch',
+            "name: expected a name like curl or team/curl, got 'Tool'",
+        ),
         ('["amd64"]', "[]", "architectures: expected at least one"),
         ('["amd64"]', '["x86_64"]', "architectures[0]: unknown architecture 'x86_64'; known: "),
         ('"bookworm"', "12", "source.debian.suite: expected a string, got 12"),

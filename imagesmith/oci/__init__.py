@@ -1,0 +1,1 @@
+"""Trees into images: tar, layers, image manifests and archives, the same bytes everywhere."""

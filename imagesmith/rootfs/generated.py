@@ -1,0 +1,67 @@
+"""Files that no package ships and every root filesystem needs.
+
+Each function returns entries by image path; their bytes depend on the manifest
+and the pinned packages only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from imagesmith.errors import PathNotFound
+from imagesmith.manifest.sections import RootfsSection, User
+from imagesmith.model.tree import Directory, Entry, File, Tree
+
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+"""Where Debian's OpenSSL, GnuTLS and libcurl look (compiled in)."""
+CA_SOURCE = "/usr/share/ca-certificates/"
+"""Where ca-certificates and packages like it ship single certificates."""
+MOUNT_POINTS = ("/dev", "/proc", "/run", "/sys")
+"""What runtimes mount over; present so that a read-only root can be used."""
+
+_ROOT = User(name="root", uid=0, gid=0, home="/root")
+
+
+def generate(
+    section: RootfsSection, tree: Tree, *, read: Callable[[File], bytes]
+) -> Mapping[str, Entry]:
+    """Return every generated entry of a root filesystem by path."""
+    entries: dict[str, Entry] = {path: Directory() for path in MOUNT_POINTS}
+    entries["/tmp"] = Directory(mode=0o1777)  # noqa: S108 - a path inside the image
+    entries |= accounts(section.users)
+    if section.ca_bundle:
+        entries[CA_BUNDLE] = File.of(ca_bundle(tree, read=read))
+    return entries
+
+
+def accounts(users: Iterable[User]) -> Mapping[str, Entry]:
+    """Return /etc/passwd, /etc/group (passwd(5), group(5)) and the homes of `users`."""
+    everyone = (_ROOT, *users)
+    passwd = [f"{u.name}:x:{u.uid}:{u.gid}:{u.name}:{u.home}:{u.shell}\n" for u in everyone]
+    group = [f"{user.name}:x:{user.gid}:\n" for user in everyone]
+    entries: dict[str, Entry] = {
+        "/etc/passwd": File.of("".join(passwd).encode()),
+        "/etc/group": File.of("".join(group).encode()),
+    }
+    for user in everyone[1:]:
+        if user.home != "/":
+            entries[user.home] = Directory(uid=user.uid, gid=user.gid)
+    return entries
+
+
+def ca_bundle(tree: Tree, *, read: Callable[[File], bytes]) -> bytes:
+    """Join the certificates of ca-certificates, sorted by path, into one PEM file.
+
+    update-ca-certificates(8) does the same in the order of its configuration;
+    here every certificate the pinned packages ship is trusted.
+    """
+    certificates = [
+        read(entry)
+        for path, entry in tree
+        if path.startswith(CA_SOURCE) and path.endswith(".crt") and isinstance(entry, File)
+    ]
+    if not certificates:
+        raise PathNotFound(
+            path=f"{CA_SOURCE}**.crt", what="CA certificate", hint="add ca-certificates to names"
+        )
+    return b"".join(text if text.endswith(b"\n") else text + b"\n" for text in certificates)

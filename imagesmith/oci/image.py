@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
@@ -25,6 +25,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 IMAGE_INDEX = "application/vnd.oci.image.index.v1+json"
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
 _TAG = r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
@@ -167,9 +168,9 @@ def _execution(config: ImageConfig) -> dict[str, Json]:
 
 
 def _timestamp(epoch: int) -> str:
-    """Render RFC 3339 in UTC."""
+    """Render RFC 3339 in UTC, by arithmetic: gmtime(3) counts leap seconds in some time zones."""
     try:
-        moment = datetime.fromtimestamp(epoch, UTC)
-    except (OverflowError, OSError, ValueError):
+        moment = _EPOCH + timedelta(seconds=epoch)
+    except OverflowError:
         raise UsageError(problem=f"not a time between the years 1 and 9999: {epoch}") from None
     return moment.isoformat().replace("+00:00", "Z")

@@ -6,10 +6,9 @@ have chosen, and a terminal obeys some of them.
 
 from __future__ import annotations
 
-import unicodedata
-
 import attrs
 
+from imagesmith.model.text import printable
 from imagesmith.trust import armour, certificate, keyring, validity
 from imagesmith.trust.certificate import Binding, Certificate, Component
 from imagesmith.trust.keypacket import ALGORITHMS, ECDSA, EDDSA, PublicKey
@@ -64,19 +63,6 @@ def describe(octets: bytes, now: int) -> tuple[CertificateSummary, ...]:
     return tuple(_summary(certificate.assemble(group), now, has_secret=False) for group in groups)
 
 
-def escape(octets: bytes) -> str:
-    """Return text that is safe to print: controls, bidi marks and bad UTF-8 become escapes."""
-    text = octets.decode("utf-8", "backslashreplace")
-    return "".join(
-        char.encode("unicode_escape").decode() if _is_unsafe(char) else char for char in text
-    )
-
-
-def _is_unsafe(char: str) -> bool:
-    category = unicodedata.category(char)
-    return category[0] == "C" or category in ("Zl", "Zp")
-
-
 def _summary(found: Certificate, now: int, *, has_secret: bool) -> CertificateSummary:
     stated = validity.self_signatures(found, now)
     notes = []
@@ -87,7 +73,9 @@ def _summary(found: Certificate, now: int, *, has_secret: bool) -> CertificateSu
     return CertificateSummary(
         primary=_key(found, found.primary, found.itself, stated, now),
         user_ids=tuple(
-            escape(each.user_id) for each in found.identities if each.user_id is not None
+            printable(each.user_id.decode("utf-8", "surrogateescape"))
+            for each in found.identities
+            if each.user_id is not None
         ),
         subkeys=tuple(
             _key(found, each.key, each, validity.in_force(each.bindings, now), now)

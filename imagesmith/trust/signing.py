@@ -12,12 +12,21 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
-from imagesmith.trust import armour, certificate, detached, keypacket, keyring, keys, validity
+from imagesmith.trust import (
+    armour,
+    attribution,
+    certificate,
+    detached,
+    keypacket,
+    keyring,
+    keys,
+    validity,
+)
 from imagesmith.trust import signature as signatures
 from imagesmith.trust.certificate import Certificate
 from imagesmith.trust.keypacket import PublicKey, SecretKey
 from imagesmith.trust.packets import Packet, Tag, encode_length, frame
-from imagesmith.trust.signature import Sub, Type
+from imagesmith.trust.signature import Signature, Sub, Type
 from imagesmith.trust.verdict import Reason, Rejected, refuse
 
 SHA256, SHA384, SHA512 = 8, 9, 10
@@ -44,11 +53,14 @@ def sign(
     """Return a detached signature packet over `document` by the best key of a secret key file.
 
     That is the newest signing subkey usable at `created`, else the primary key.
-    `passphrase` is called once, and only when the key is protected.
+    `passphrase` is called once, and only when the key is protected.  What was made
+    is judged as a verifier would before it is returned.
     """
-    key = _signing_key(read_secret(secret), created)
+    certified = read_secret(secret)
+    key = _signing_key(certified, created)
     word = passphrase() if key.is_protected and passphrase is not None else None
     body = make(Type.BINARY, key, (document,), hashed=stamp(key.public, created), passphrase=word)
+    _check(signatures.parse(body), document, (certified.certificate,))
     return frame(Tag.SIGNATURE, body)
 
 
@@ -56,7 +68,8 @@ def gpg_signature(document: bytes, key: str, *, run: Callable[[list[str], bytes]
     """Return a detached signature packet that gpg made with the user's key `key`.
 
     `run` executes a command with the document on its standard input and gives
-    its standard output.  Options override what gpg.conf may say.
+    its standard output.  Options override what gpg.conf may say.  What gpg made is
+    judged with the certificate gpg has of that key before it is returned.
     """
     command = ["gpg", "--batch", "--no-armor", "--no-textmode", "--digest-algo", "SHA512"]
     made = run([*command, "--detach-sign", "--output", "-", f"--local-user={key}"], document)
@@ -65,7 +78,15 @@ def gpg_signature(document: bytes, key: str, *, run: Callable[[list[str], bytes]
         raise refuse(Reason(found.reason), f"gpg: {found.detail}")
     if others or found.type != Type.BINARY:
         raise refuse(Reason.SIG_TYPE, "gpg did not make exactly one binary signature")
+    exported = run(["gpg", "--batch", "--no-armor", "--export", "--", key], b"")
+    groups = keyring.split(exported, armour.PUBLIC_KEY)
+    _check(found, document, tuple(certificate.assemble(group) for group in groups))
     return frame(Tag.SIGNATURE, found.body)
+
+
+def _check(made: Signature, document: bytes, certificates: tuple[Certificate, ...]) -> None:
+    """Refuse to hand out a signature that no verifier would accept."""
+    attribution.attribute(made, document, certificates, kind=Type.BINARY, now=made.created)
 
 
 def read_secret(octets: bytes) -> SecretCertificate:

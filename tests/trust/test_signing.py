@@ -153,9 +153,11 @@ class TestSign:
 class TestGpgSignature:
     """By gpg, through a runner."""
 
-    def run(self, answer: bytes) -> Callable[[list[str], bytes], bytes]:
-        """Return a runner that gives this answer."""
-        return lambda _command, _document: answer
+    def run(
+        self, answer: bytes, exported: bytes = pgp.certificate(ALICE)
+    ) -> Callable[[list[str], bytes], bytes]:
+        """Return a runner that gives this answer, and this certificate when it is to export."""
+        return lambda command, _document: exported if "--export" in command else answer
 
     def test_returns_what_gpg_made(self) -> None:
         """Armoured or not, one binary packet comes back."""
@@ -170,13 +172,22 @@ class TestGpgSignature:
 
         def run(command: list[str], document: bytes) -> bytes:
             seen.append((command, document))
-            return pgp.detached(DOCUMENT, ALICE)
+            return self.run(pgp.detached(DOCUMENT, ALICE))(command, document)
 
         signing.gpg_signature(DOCUMENT, "--version", run=run)
 
-        ((command, document),) = seen
+        (command, document), (export, nothing) = seen
         assert (command[0], document) == ("gpg", DOCUMENT)
         assert {"--detach-sign", "--no-textmode", "--local-user=--version"} <= set(command)
+        assert (export[-3:], nothing) == (["--export", "--", "--version"], b"")
+
+    def test_refuses_a_signature_that_its_own_certificate_does_not_verify(self) -> None:
+        """Of another document, or by a key that is not the one exported."""
+        other = pgp.detached(b"other", ALICE)
+        with pytest.raises(SignatureError) as e:
+            signing.gpg_signature(DOCUMENT, "alice", run=self.run(other))
+
+        assert e.value.reasons == (Reason.SIG_BAD,)
 
     @pytest.mark.parametrize(
         ("answer", "reason"),

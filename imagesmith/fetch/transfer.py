@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from imagesmith.errors import IntegrityError, NetworkError
+from imagesmith.model.text import printable
 
 _OK, _PARTIAL_CONTENT, _NOT_FOUND, _RANGE_NOT_SATISFIABLE = 200, 206, 404, 416
 _TEMPORARY = frozenset((408, 429, 500, 502, 503, 504))
@@ -42,7 +43,7 @@ def redacted(location: str) -> str:
         return "malformed location"
     host = parts.netloc.rpartition("@")[2]
     shown = location if location.startswith("/") else f"{parts.scheme}://{host}{parts.path}"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+    return printable(shown)
 
 
 @attrs.define(kw_only=True)

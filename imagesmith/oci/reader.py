@@ -22,9 +22,10 @@ import attrs
 from imagesmith.errors import MalformedArtefact
 from imagesmith.model.canonical import Json
 from imagesmith.model.digest import Digest
+from imagesmith.model.text import printable
 from imagesmith.unpack import tar
 from imagesmith.unpack.header import Header
-from imagesmith.unpack.paths import image_path, printable
+from imagesmith.unpack.paths import image_path
 
 MAX_DOCUMENT = 4 * 1024 * 1024
 """What registries accept as an image manifest (distribution-spec 1.1), in bytes."""

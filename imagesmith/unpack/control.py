@@ -14,9 +14,10 @@ import attrs
 
 from imagesmith.errors import MalformedArtefact
 from imagesmith.model.digest import Digest
+from imagesmith.model.text import printable
 from imagesmith.model.tree import Span, Tree
 from imagesmith.unpack import tar
-from imagesmith.unpack.paths import Refused, decoded, printable
+from imagesmith.unpack.paths import Refused, decoded
 
 SCRIPTS = ("config", "postinst", "postrm", "preinst", "prerm")
 """Maintainer scripts, sorted (deb-postinst(5) and its like; debconf-devel(7))."""

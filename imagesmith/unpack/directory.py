@@ -23,8 +23,9 @@ from typing import Self
 from imagesmith.errors import HostError
 from imagesmith.model.digest import Digest
 from imagesmith.model.facts import Facts, MalformedElf
+from imagesmith.model.text import printable
 from imagesmith.model.tree import Directory, Entry, File, Span, Symlink, parent, parents
-from imagesmith.unpack.paths import decoded, encoded, printable
+from imagesmith.unpack.paths import decoded, encoded
 from imagesmith.unpack.tar import FactsOf
 
 UNREAD = Digest("0" * 64)

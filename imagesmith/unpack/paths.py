@@ -55,19 +55,6 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def printable(text: str) -> str:
-    """Escape what a terminal would act upon: controls, bidi marks, undecodable bytes."""
-    if text.isprintable():
-        return text
-    return "".join(part if part.isprintable() else _escaped(part) for part in text)
-
-
-def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # a byte that was no UTF-8
-        return f"\\x{ord(character) & 0xFF:02x}"
-    return character.encode("unicode_escape").decode()
-
-
 def _refuse_unsafe(path: str) -> None:
     if len(encoded(path)) > MAX_PATH:
         raise Refused(f"path longer than {MAX_PATH} bytes")

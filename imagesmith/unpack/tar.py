@@ -24,6 +24,7 @@ import attrs
 from imagesmith.errors import MalformedArtefact
 from imagesmith.model.digest import Digest
 from imagesmith.model.facts import Facts
+from imagesmith.model.text import printable
 from imagesmith.model.tree import (
     Directory,
     Entry,
@@ -37,7 +38,7 @@ from imagesmith.model.tree import (
 )
 from imagesmith.unpack import pax
 from imagesmith.unpack.header import BLOCK, Header, header_at
-from imagesmith.unpack.paths import MAX_PATH, Refused, decoded, encoded, image_path, printable
+from imagesmith.unpack.paths import MAX_PATH, Refused, decoded, encoded, image_path
 
 FactsOf = Callable[[memoryview], Facts | None]
 """Says what a tracer needs to know of a file's content; must not keep the view."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Artefact, Evidence, Expectation, Pin
 from imagesmith.manifest.recipe import DebianSource, PackageRequest, Recipe
@@ -38,10 +36,10 @@ def digest(text: str) -> Digest:
     return Digest.of(text.encode())
 
 
-def pin(name: str, **fields: object) -> Pin:
+def pin(name: str, *, size: int = 10, version: str | None = None) -> Pin:
     """Return a pin of a package file called `name`."""
-    made = Pin(path=f"pool/main/{name[0]}/{name}/{name}.deb", size=10, digest=digest(name))
-    return attrs.evolve(made, **fields)
+    path = f"pool/main/{name[0]}/{name}/{name}.deb"
+    return Pin(path=path, size=size, digest=digest(name), version=version)
 
 
 def expectation(name: str) -> Expectation:

@@ -10,24 +10,23 @@ import pytest
 
 from imagesmith.errors import DocumentError
 from imagesmith.manifest import mtree
-from imagesmith.model.tree import Directory, File, Hardlink, Symlink, Tree
+from imagesmith.model.tree import Directory, Entry, File, Hardlink, Symlink, Tree
 
-TREE = Tree(
-    {
-        "/bin": Symlink(target="usr/bin"),
-        "/usr": Directory(),
-        "/usr/bin": Directory(mode=0o2755, gid=50),
-        "/usr/bin/a b#c\\": File.of(b"one", mode=0o4755),
-        "/usr/bin/linked": Hardlink(target="/usr/bin/a b#c\\"),
-        "/usr/bin/caf\udce9": File(
-            mode=0o644,
-            size=0,
-            digest=File.of(b"").digest,
-            content=b"",
-            xattrs=(("security.capability", b"\x01\x00\xff"),),
-        ),
-    }
-)
+ENTRIES: dict[str, Entry] = {
+    "/bin": Symlink(target="usr/bin"),
+    "/usr": Directory(),
+    "/usr/bin": Directory(mode=0o2755, gid=50),
+    "/usr/bin/a b#c\\": File.of(b"one", mode=0o4755),
+    "/usr/bin/linked": Hardlink(target="/usr/bin/a b#c\\"),
+    "/usr/bin/caf\udce9": File(
+        mode=0o644,
+        size=0,
+        digest=File.of(b"").digest,
+        content=b"",
+        xattrs=(("security.capability", b"\x01\x00\xff"),),
+    ),
+}
+TREE = Tree(ENTRIES)
 TEXT = b"""\
 #mtree
 . type=dir mode=0755 uid=0 gid=0

@@ -12,23 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagesmith.model.resolve import Found, NotFound, resolve
-from imagesmith.model.tree import Directory, File, Hardlink, Symlink, Tree
+from imagesmith.model.tree import Directory, Entry, File, Hardlink, Symlink, Tree
 
 FILE = File.of(b"x")
-TREE = Tree(
-    {
-        "/lib": Symlink(target="usr/lib"),
-        "/usr": Directory(),
-        "/usr/lib": Directory(),
-        "/usr/lib/a.so": Symlink(target="a.so.1"),
-        "/usr/lib/a.so.1": FILE,
-        "/usr/lib/hard": Hardlink(target="/usr/lib/a.so.1"),
-        "/usr/lib/up": Symlink(target="../../../../lib/a.so.1"),
-        "/abs": Symlink(target="/usr/lib"),
-        "/loop": Symlink(target="loop"),
-        "/dangling": Symlink(target="/nowhere"),
-    }
-)
+ENTRIES: dict[str, Entry] = {
+    "/lib": Symlink(target="usr/lib"),
+    "/usr": Directory(),
+    "/usr/lib": Directory(),
+    "/usr/lib/a.so": Symlink(target="a.so.1"),
+    "/usr/lib/a.so.1": FILE,
+    "/usr/lib/hard": Hardlink(target="/usr/lib/a.so.1"),
+    "/usr/lib/up": Symlink(target="../../../../lib/a.so.1"),
+    "/abs": Symlink(target="/usr/lib"),
+    "/loop": Symlink(target="loop"),
+    "/dangling": Symlink(target="/nowhere"),
+}
+TREE = Tree(ENTRIES)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +56,8 @@ def test_a_path_is_followed_as_the_kernel_does(path: str, found: Found | NotFoun
 
 def test_forty_links_are_followed_and_no_more() -> None:
     """MAXSYMLINKS is the kernel's."""
-    chain = {f"/l{i}": Symlink(target=f"l{i + 1}") for i in range(41)}
-    tree = Tree({**chain, "/l41": FILE})
+    chain: dict[str, Entry] = {f"/l{i}": Symlink(target=f"l{i + 1}") for i in range(41)}
+    tree = Tree(chain | {"/l41": FILE})
 
     assert isinstance(resolve(tree, "/l1"), Found)
     assert resolve(tree, "/l0") == NotFound("ELOOP", "/l40")

@@ -65,7 +65,8 @@ def test_the_root_is_always_a_directory() -> None:
 
 def test_a_file_is_found_by_each_of_its_names() -> None:
     """`file` goes through a hard link and gives nothing for other entries."""
-    tree = Tree({"/a": FILE, "/b": Hardlink(target="/a"), "/d": Directory()})
+    entries: dict[str, Entry] = {"/a": FILE, "/b": Hardlink(target="/a"), "/d": Directory()}
+    tree = Tree(entries)
 
     assert tree.file("/a") == FILE
     assert tree.file("/b") == FILE

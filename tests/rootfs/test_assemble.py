@@ -10,25 +10,17 @@ from imagesmith.rootfs.assemble import assemble
 from imagesmith.rootfs.overlay import overlay
 
 FILE = File.of(b"x")
-WHOLE = overlay(
-    [
-        (
-            "p",
-            Tree(
-                {
-                    "/usr": Directory(),
-                    "/usr/share": Directory(mode=0o2755, gid=50),
-                    "/usr/share/left-out": FILE,
-                    "/usr/share/x": FILE,
-                    "/usr/a": Hardlink(target="/usr/m"),
-                    "/usr/m": File.of(b"linked", mode=0o755),
-                    "/usr/z": Hardlink(target="/usr/m"),
-                    "/lib/l": Symlink(target="m"),
-                }
-            ),
-        )
-    ]
-)
+SHIPPED: dict[str, Entry] = {
+    "/usr": Directory(),
+    "/usr/share": Directory(mode=0o2755, gid=50),
+    "/usr/share/left-out": FILE,
+    "/usr/share/x": FILE,
+    "/usr/a": Hardlink(target="/usr/m"),
+    "/usr/m": File.of(b"linked", mode=0o755),
+    "/usr/z": Hardlink(target="/usr/m"),
+    "/lib/l": Symlink(target="m"),
+}
+WHOLE = overlay([("p", Tree(SHIPPED))])
 
 
 def listing(*paths: str, **generated: Entry) -> dict[str, str]:

@@ -45,15 +45,13 @@ def test_directories_oblige_nobody() -> None:
 
 def test_the_distribution_is_identified_with_every_link() -> None:
     """Scanners find both files, through the link that base-files ships."""
-    files = Tree(
-        {
-            "/etc/debian_version": File.of(b"12.15\n"),
-            "/etc/os-release": Symlink(target="../usr/lib/os-release"),
-            "/usr/lib/os-release": File.of(b"ID=debian\n"),
-        }
-    )
+    files: dict[str, Entry] = {
+        "/etc/debian_version": File.of(b"12.15\n"),
+        "/etc/os-release": Symlink(target="../usr/lib/os-release"),
+        "/usr/lib/os-release": File.of(b"ID=debian\n"),
+    }
 
-    assert sorted(os_release(overlay([("base-files", files)]))) == [
+    assert sorted(os_release(overlay([("base-files", Tree(files))]))) == [
         "/etc/debian_version",
         "/etc/os-release",
         "/usr/lib/os-release",

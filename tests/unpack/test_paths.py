@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagesmith.unpack.paths import Refused, decoded, encoded, image_path, printable
+from imagesmith.unpack.paths import Refused, decoded, encoded, image_path
 
 
 @pytest.mark.parametrize(
@@ -93,17 +93,3 @@ def test_no_path_leaves_the_root(name: str) -> None:
 def test_any_bytes_survive_decoding(raw: bytes) -> None:
     """Names are bytes; text is only how they are held."""
     assert raw == encoded(decoded(raw))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("naïve", "naïve"),
-        ("a\x1b[31m\n", "a\\x1b[31m\\n"),
-        ("\u202egnp", "\\u202egnp"),
-        ("\udcff", "\\xff"),
-    ],
-)
-def test_what_a_terminal_would_act_upon_is_escaped(text: str, expected: str) -> None:
-    """Letters of any script stay; controls, bidi marks and stray bytes do not."""
-    assert expected == printable(text)

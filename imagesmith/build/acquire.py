@@ -1,0 +1,181 @@
+"""From pins to package trees: fetch what the store lacks, index what was never indexed.
+
+Mirrors are tried in order; one that is down or gives other bytes is passed over
+and only all of them failing is an error.  An index is kept under the digest of
+its package, so a package is decompressed once in the life of a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+import attrs
+
+from imagesmith.build.effects import Effects
+from imagesmith.elf import object as elf
+from imagesmith.errors import ImagesmithError, IntegrityError, NetworkError
+from imagesmith.model import canonical
+from imagesmith.model.digest import Digest
+from imagesmith.model.facts import Facts
+from imagesmith.store import Blob
+from imagesmith.unpack import codec, deb, script, tar
+from imagesmith.unpack.codec import PackageIndex
+
+MAX_UNPACKED = 8 * 1024**3
+"""Most bytes one package may decompress to."""
+FETCHES = 4
+"""Downloads at a time; more is unkind to mirrors and no faster."""
+
+_Out = TypeVar("_Out")
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """One artefact of one architecture, with everything needed to get and check it."""
+
+    name: str
+    version: str
+    architecture: str
+    """As its control file says: a Debian architecture or `all`."""
+    suite: str
+    path: str
+    size: int
+    digest: Digest
+
+    def __str__(self) -> str:
+        """Return the spelling used in messages: `curl 7.88.1 amd64`."""
+        return f"{self.name} {self.version} {self.architecture}"
+
+
+def trees(wanted: Sequence[Wanted], effects: Effects) -> tuple[PackageIndex, ...]:
+    """Return the index of every package, in the order given, biggest fetched first."""
+    present = {item.digest for item in wanted if effects.store.find(item.digest)}
+    missing = [item for item in wanted if item.digest not in present]
+    _parallel(partial(fetch, effects=effects), missing, FETCHES, "fetch", effects)
+    indexed = _parallel(partial(index, effects=effects), wanted, effects.jobs, "index", effects)
+    return tuple(indexed[item] for item in wanted)
+
+
+def _parallel(
+    call: Callable[[Wanted], _Out],
+    items: Sequence[Wanted],
+    workers: int,
+    stage: str,
+    effects: Effects,
+) -> dict[Wanted, _Out]:
+    """Map `call` over `items`, biggest first; the first error ends the rest."""
+    ordered = sorted(items, key=lambda item: (-item.size, item.digest))
+    results: dict[Wanted, _Out] = {}
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        futures = {item: pool.submit(call, item) for item in ordered}
+        try:
+            for done, (item, future) in enumerate(futures.items(), start=1):
+                results[item] = future.result()
+                effects.progress(stage, done, len(ordered))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+def fetch(item: Wanted, *, effects: Effects) -> Blob:
+    """Return the artefact's blob, from the store or else from the first mirror that has it."""
+    found = effects.store.find(item.digest)
+    return found or download(
+        item.path, suite=item.suite, size=item.size, digest=item.digest, effects=effects
+    )
+
+
+def download(path: str, *, suite: str, size: int, digest: Digest, effects: Effects) -> Blob:
+    """Fetch `path` below a mirror of `suite` into the store; the bytes must be the named ones."""
+    stream = effects.stream
+    if stream is None:
+        raise NetworkError(
+            what=path,
+            problem="not in the store, and offline",
+            hint="run once without --offline, or point --store at a store that has it",
+        )
+
+    def attempt(base: str) -> Blob:
+        source = partial(stream, f"{base.rstrip('/')}/{path}", size=size, limit=size)
+        return effects.store.put(
+            lambda offset: source(offset=offset), digest=digest, size=size, what=path
+        )
+
+    return first_mirror(path, suite, attempt, effects)
+
+
+def first_mirror(path: str, suite: str, attempt: Callable[[str], _Out], effects: Effects) -> _Out:
+    """Return what `attempt` gives for the first mirror of `suite` that does not fail."""
+    bases = effects.mirrors(suite)
+    if not bases:
+        raise NetworkError(
+            what=path,
+            problem=f"no mirror is known for the suite {suite}",
+            hint=f'set one: [mirrors] {suite} = ["https://…"] in config.toml',
+        )
+    errors: list[ImagesmithError] = []
+    for base in bases:
+        try:
+            return attempt(base)
+        except (NetworkError, IntegrityError) as error:
+            errors.append(error)
+    wrong = next((error for error in errors if isinstance(error, IntegrityError)), None)
+    raise wrong or errors[-1]
+
+
+def index(item: Wanted, *, effects: Effects) -> PackageIndex:
+    """Return the package's index, kept in the store from an earlier time or made now."""
+    key = Digest.of(canonical.to_bytes({"format": codec.INDEX_FORMAT, "deb": item.digest.hex}))
+    kept = effects.store.derived("index", key)
+    if kept is not None:
+        found = codec.from_bytes(effects.store.read(kept))
+        if found.artefact == item.digest and effects.store.find(found.blob):
+            deb.check_identity(found.control, **_identity(item))
+            return found
+    made = _unpack(item, effects)
+    effects.store.derive("index", key, effects.store.add([codec.to_bytes(made)]).digest)
+    return made
+
+
+def _unpack(item: Wanted, effects: Effects) -> PackageIndex:
+    """Verify, decompress and index a package whose blob is in the store."""
+    artefact = str(item)
+    store = effects.store
+    with store.map(item.digest) as view:
+        _verify(item, view, effects)
+        parts = deb.open_deb(view, artefact=artefact)
+        control = deb.control(view, parts, artefact=artefact)
+        deb.check_identity(control, **_identity(item))
+        blob = store.add(deb.payload(view, parts, artefact=artefact, limit=MAX_UNPACKED))
+    with store.map(blob.digest) as view:
+        tree = tar.index(view, blob=blob.digest, artefact=artefact, facts=facts)
+    return PackageIndex(
+        artefact=item.digest, blob=blob.digest, built=parts.built, control=control, tree=tree
+    )
+
+
+def _verify(item: Wanted, view: memoryview, effects: Effects) -> None:
+    """Hash what is about to be decompressed; a damaged blob is set aside."""
+    got = Digest.of(view)
+    if got != item.digest:
+        effects.store.quarantine(item.digest)
+        hint = "the damaged blob was set aside; run again to fetch it anew"
+        raise IntegrityError(what=str(item), expected=str(item.digest), got=str(got), hint=hint)
+
+
+def facts(view: memoryview) -> Facts | None:
+    """Say what tracing needs to know of a file's content."""
+    return elf.facts(view) or script.script_facts(view)
+
+
+def _identity(item: Wanted) -> dict[str, str]:
+    return {
+        "name": item.name,
+        "version": item.version,
+        "architecture": item.architecture,
+        "artefact": str(item),
+    }

@@ -1,0 +1,115 @@
+"""From a trusted manifest to images that meet its expectations, and into an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import attrs
+
+from imagesmith import compression
+from imagesmith.audit import expectation
+from imagesmith.audit.expectation import Comparison, Result
+from imagesmith.build import execute, plan
+from imagesmith.build.effects import Effects
+from imagesmith.build.execute import Built
+from imagesmith.errors import NotReproducible
+from imagesmith.manifest.manifest import Manifest
+from imagesmith.manifest.sections import Compression
+from imagesmith.model.arch import Arch
+from imagesmith.model.digest import Digest
+from imagesmith.oci import archive
+from imagesmith.oci import image as oci
+from imagesmith.trust.trusted import TrustedManifest
+
+Recorded = Callable[[str], bytes | None]
+"""Gives the bytes of ARCH.mtree beside the manifest, if it is there."""
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """The images of a manifest, checked against its expectations."""
+
+    manifest: Manifest
+    built: tuple[Built, ...]
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def images(self) -> tuple[oci.Image, ...]:
+        """Return the images, sorted by architecture."""
+        return tuple(result.image for result in self.built)
+
+    @property
+    def digest(self) -> Digest:
+        """Return the digest people know the result by."""
+        return oci.digest(self.images)
+
+
+def build(
+    trusted: TrustedManifest,
+    arches: Sequence[Arch],
+    effects: Effects,
+    *,
+    recorded: Recorded,
+    compressed: Compression | None = None,
+    fresh: bool = False,
+) -> Delivery:
+    """Build `arches` of a manifest and hold each result against what is expected.
+
+    `compressed` overrides how layers are compressed, which leaves an image
+    equivalent at best; `fresh` believes no kept result.
+    """
+    manifest = trusted.manifest
+    built: list[Built] = []
+    comparisons: list[Comparison] = []
+    for arch in arches:
+        result = execute.execute(_plan(manifest, arch, compressed), effects, fresh=fresh)
+        expected = manifest.expectation(arch)
+        assert expected is not None, "a parsed manifest has an expectation for each architecture"
+        found = expectation.compare(_result(result, arch), expected, recorded(arch.debian))
+        built.append(result)
+        comparisons.append(found)
+    return Delivery(manifest=manifest, built=tuple(built), comparisons=tuple(comparisons))
+
+
+def _plan(manifest: Manifest, arch: Arch, compressed: Compression | None) -> plan.Plan:
+    image = attrs.evolve(manifest.image, compression=compressed or manifest.image.compression)
+    encoder = compression.encoder(image.compression)
+    return plan.plan(attrs.evolve(manifest, image=image), arch, encoder=encoder.implementation)
+
+
+def _result(built: Built, arch: Arch) -> Result:
+    return Result(
+        arch=arch.debian,
+        rootfs=built.mtree,
+        diff_ids=tuple(layer.diff_id for layer in built.image.layers),
+        config=built.image.config_digest,
+        image=built.image.digest,
+    )
+
+
+def demand(delivery: Delivery, *, document: str) -> None:
+    """Refuse images that are not what the manifest expects: NotReproducible."""
+    for comparison in delivery.comparisons:
+        if comparison.problems:
+            first = comparison.problems[0]
+            expected, _, got = first.problem.removeprefix("expected ").partition(", got ")
+            raise NotReproducible(
+                document=document,
+                place=f"expect.{comparison.arch}.{first.code}",
+                expected=expected,
+                got=got,
+                differences=tuple(p.problem for p in comparison.problems if p.code == "file"),
+                hint="if the change is intended, lock again and review the difference",
+            )
+
+
+def write(delivery: Delivery, path: Path, effects: Effects) -> None:
+    """Write the images as one archive; a file that already is that archive is left alone."""
+    archive.write(
+        path,
+        images=delivery.images,
+        reference=delivery.manifest.reference,
+        blobs=effects.store.chunks,
+        epoch=delivery.manifest.epoch,
+    )

@@ -1,0 +1,129 @@
+"""Locking: a recipe becomes a manifest whose expectations were met once, here.
+
+Versions are kept while the recipe stays the same: the release files recorded in
+the previous manifest are used again if the store still has them, and its
+versions wherever an index still offers them.  An update lets go of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from imagesmith import compression
+from imagesmith.build import acquire, execute, plan, resolve
+from imagesmith.build.effects import Effects
+from imagesmith.errors import UsageError
+from imagesmith.manifest.manifest import Manifest
+from imagesmith.manifest.pins import Expectation
+from imagesmith.manifest.recipe import Recipe
+from imagesmith.model.digest import Digest
+from imagesmith.oci import image as oci
+
+
+@attrs.frozen(kw_only=True)
+class Update:
+    """Which versions may change: none by default, some packages, or everything."""
+
+    everything: bool = False
+    packages: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Locked:
+    """A manifest and, by Debian architecture name, its mtrees."""
+
+    manifest: Manifest
+    mtrees: Mapping[str, bytes]
+
+
+def lock(
+    recipe: Recipe,
+    digest: Digest,
+    effects: Effects,
+    *,
+    previous: Manifest | None = None,
+    update: Update = Update(),
+) -> Locked:
+    """Pin what `recipe` (whose bytes have `digest`) needs and record what building it gives."""
+    resolution = resolve.resolve(
+        recipe,
+        effects,
+        recorded={} if update.everything or update.packages else resolve.recorded(previous, recipe),
+        prefer=_prefer(previous, update),
+    )
+    encoder = compression.encoder(recipe.image.compression)
+    draft = Manifest(
+        name=recipe.name,
+        serial=1,
+        epoch=0,
+        recipe=digest,
+        architectures=recipe.architectures,
+        sources=resolution.evidence,
+        trace=recipe.trace,
+        rootfs=recipe.rootfs,
+        image=recipe.image,
+        encoder=encoder.implementation,
+        artefacts=resolution.artefacts,
+    )
+    draft = attrs.evolve(draft, epoch=_epoch(draft, effects))
+    return _numbered(_expecting(draft, effects), previous)
+
+
+def _prefer(previous: Manifest | None, update: Update) -> Mapping[str, str]:
+    """Return the versions to keep, by package; unknown names to update are an error."""
+    if previous is None or update.everything:
+        return {}
+    kept = {artefact.name: artefact.version for artefact in previous.artefacts}
+    for name in update.packages:
+        if kept.pop(name, None) is None:
+            raise UsageError(problem=f"--update {name}: no such artefact in the manifest")
+    return kept
+
+
+def _epoch(draft: Manifest, effects: Effects) -> int:
+    """Return the date of the newest pinned artefact, in seconds since 1970."""
+    dates = [
+        index.built
+        for arch in draft.architectures
+        for index in acquire.trees(plan.wanted(draft, arch), effects)
+    ]
+    return max(dates, default=0)
+
+
+def _expecting(draft: Manifest, effects: Effects) -> Locked:
+    """Build every architecture and record what came out."""
+    built = {
+        arch: execute.execute(plan.plan(draft, arch, encoder=draft.encoder), effects)
+        for arch in draft.architectures
+    }
+    several = len(built) > 1
+    images = [result.image for result in built.values()]
+    manifest = attrs.evolve(
+        draft,
+        expect=tuple((arch.debian, expectation(result)) for arch, result in built.items()),
+        expect_index=Digest.of(oci.index(images)) if several else None,
+    )
+    return Locked(
+        manifest=manifest, mtrees={arch.debian: result.mtree for arch, result in built.items()}
+    )
+
+
+def expectation(built: execute.Built) -> Expectation:
+    """Return what a manifest records of a result."""
+    return Expectation(
+        rootfs=Digest.of(built.mtree),
+        diff_ids=tuple(layer.diff_id for layer in built.image.layers),
+        config=built.image.config_digest,
+        image=built.image.digest,
+    )
+
+
+def _numbered(locked: Locked, previous: Manifest | None) -> Locked:
+    """Give the manifest the next serial, or the previous one if nothing else changed."""
+    if previous is None:
+        return locked
+    same = attrs.evolve(locked.manifest, serial=previous.serial)
+    serial = previous.serial if same == previous else previous.serial + 1
+    return attrs.evolve(locked, manifest=attrs.evolve(locked.manifest, serial=serial))

@@ -1,0 +1,82 @@
+"""The plan: a closed value that determines one image for one architecture.
+
+Its digest is the key under which results are kept.  Whatever can change a byte
+of the image is in it, and nothing else: not where artefacts lie, not the
+manifest's serial, not what the manifest expects.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from imagesmith.build.acquire import Wanted
+from imagesmith.manifest.manifest import Manifest
+from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSection
+from imagesmith.model import canonical
+from imagesmith.model.arch import Arch
+from imagesmith.model.digest import Digest
+
+RULES = 1
+"""Version of what trace and rootfs add and generate; a change of it changes closures."""
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """Everything that decides the bytes of one image."""
+
+    format: int
+    arch: Arch
+    epoch: int
+    artefacts: tuple[Wanted, ...]
+    """Sorted by name."""
+    trace: TraceSection
+    rootfs: RootfsSection
+    image: ImageSection
+    encoder: str
+    """Implementation and version that will compress the layers."""
+
+    @property
+    def digest(self) -> Digest:
+        """Return the key of this plan's result."""
+        sections = attrs.asdict(attrs.evolve(self, artefacts=(), arch=self.arch))
+        del sections["artefacts"]
+        sections["arch"] = self.arch.debian
+        sections["artefacts"] = [
+            [item.name, item.version, item.architecture, item.digest.hex] for item in self.artefacts
+        ]
+        return Digest.of(canonical.to_bytes({**sections, "rules": RULES}))
+
+
+def plan(manifest: Manifest, arch: Arch, *, encoder: str) -> Plan:
+    """Return the plan of `manifest` for one of its architectures."""
+    return Plan(
+        format=manifest.format,
+        arch=arch,
+        epoch=manifest.epoch,
+        artefacts=wanted(manifest, arch),
+        trace=manifest.trace,
+        rootfs=manifest.rootfs,
+        image=manifest.image,
+        encoder=encoder,
+    )
+
+
+def wanted(manifest: Manifest, arch: Arch) -> tuple[Wanted, ...]:
+    """Return the artefacts that a build for `arch` uses, sorted by name."""
+    suites = {name: evidence.source.suite for name, evidence in manifest.sources}
+    found: list[Wanted] = []
+    for artefact in manifest.artefacts:
+        pin = artefact.pin(arch)
+        if pin is not None:
+            found.append(
+                Wanted(
+                    name=artefact.name,
+                    version=artefact.version_for(arch),
+                    architecture="all" if pin.path.endswith("_all.deb") else arch.debian,
+                    suite=suites[artefact.source],
+                    path=pin.path,
+                    size=pin.size,
+                    digest=pin.digest,
+                )
+            )
+    return tuple(found)

@@ -1,0 +1,14 @@
+"""The command line: parse, one call, render, exit status (DESIGN.md §4).
+
+`app` is the group of commands and the one place where errors become text and
+exit status; `configuration` reads the operator's settings; `session` turns them
+into the effects a build is given; `commands` holds a module a command.  Nothing
+but click is imported until a command runs.
+"""
+
+
+def main() -> None:
+    """Run the command line; the entry point of the `imagesmith` script."""
+    from imagesmith.cli.app import app
+
+    app()

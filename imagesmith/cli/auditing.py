@@ -1,0 +1,73 @@
+"""What `verify` and `inspect` share: an archive or a directory, read and walked."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+import attrs
+
+from imagesmith.audit import contents, expectation, layout
+from imagesmith.audit.contents import LayersFound
+from imagesmith.audit.expectation import Comparison, Result
+from imagesmith.audit.layout import ImageFound, Layout
+from imagesmith.audit.problem import Problem
+from imagesmith.cli.documents import ImageDirectory, refused
+from imagesmith.errors import UsageError
+from imagesmith.manifest import mtree
+from imagesmith.manifest.manifest import Manifest
+from imagesmith.model.arch import Arch
+from imagesmith.oci import reader
+
+
+def read(path: Path) -> Layout:
+    """Read an image archive; the file stays mapped as long as anything of it is referred to."""
+    try:
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                raise UsageError(problem=f"{path}: an empty file is no image")
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise refused(path, error) from None
+    return layout.read(reader.read(memoryview(mapped), name=str(path)))
+
+
+@attrs.frozen(kw_only=True)
+class Checked:
+    """One image with its layers read, held against a manifest if there is one."""
+
+    image: ImageFound
+    layers: LayersFound
+    comparison: Comparison | None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return everything wrong with this image."""
+        return self.layers.problems + (self.comparison.problems if self.comparison else ())
+
+
+def check(image: ImageFound, manifest: Manifest | None, beside: ImageDirectory | None) -> Checked:
+    """Read an image's layers and hold them against what a manifest expects of it."""
+    layers = contents.read(image)
+    comparison = None
+    arch = manifest and next((a for a in manifest.architectures if _is(a, image)), None)
+    if manifest and arch and beside:
+        expected = manifest.expectation(arch)
+        assert expected is not None, "a parsed manifest expects something of each architecture"
+        result = Result(
+            arch=arch.debian,
+            rootfs=mtree.to_bytes(layers.tree),
+            diff_ids=layers.diff_ids,
+            config=image.config_digest,
+            image=image.digest,
+        )
+        comparison = expectation.compare(result, expected, beside.recorded(arch.debian))
+    elif manifest:
+        unknown = Problem(image.platform, "platform", f"{manifest.name} is not locked for it")
+        layers = attrs.evolve(layers, problems=(*layers.problems, unknown))
+    return Checked(image=image, layers=layers, comparison=comparison)
+
+
+def _is(arch: Arch, image: ImageFound) -> bool:
+    parts = ("linux", arch.oci, arch.variant)
+    return "/".join(part for part in parts if part) == image.platform

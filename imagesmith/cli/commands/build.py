@@ -1,0 +1,69 @@
+"""`imagesmith build`: images from a signed manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from imagesmith.cli.session import Session, mirrored, shared
+
+
+@click.command("build", short_help="Build images from a signed manifest.")
+@click.argument("directory")
+@click.option(
+    "--arch", "arches", default="all", show_default=True, help="Architectures: A,B, host or all."
+)
+@click.option("-o", "--output", help="Archive to write; default: NAME.tar here.")
+@click.option("--trust", help="Trust policy that must accept the manifest's signatures.")
+@click.option(
+    "--compression",
+    "compressed",
+    type=click.Choice(["zstd", "gzip", "none"]),
+    help="Compress layers otherwise than the manifest says; the image is then equivalent.",
+)
+@mirrored
+@shared
+@click.pass_obj
+def command(session: Session, /, directory: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+    """Build DIRECTORY/manifest.toml and write one archive with all its images.
+
+    Nothing is built before the trust policy accepts the manifest's signatures,
+    and nothing is written unless the images are what the manifest expects.
+    """
+    from imagesmith.build import deliver
+    from imagesmith.cli import documents, trusting
+
+    image = documents.at(directory)
+    trusted = trusting.manifest(session, image, options["trust"])
+    manifest = trusted.manifest
+    output = Path(options["output"] or f"{manifest.name.rpartition('/')[2]}.tar")
+    arches = trusting.selected(options["arches"], manifest)
+    effects = session.effects(mirrors=options["mirrors"])
+    delivery = deliver.build(
+        trusted, arches, effects, recorded=image.recorded, compressed=options["compressed"]
+    )
+    deliver.demand(delivery, document=str(image.manifest))
+    deliver.write(delivery, output, effects)
+    for comparison in delivery.comparisons:
+        session.note(f"{manifest.name} {comparison.arch}: {comparison.level}")
+        if comparison.level == "equivalent" and not options["compressed"]:
+            session.note(f"  the manifest's bytes need {manifest.encoder}: {trusting.ENCODER_HINT}")
+    session.note(f"{output}: {manifest.reference}")
+    session.result(
+        str(delivery.digest),
+        {
+            "digest": str(delivery.digest),
+            "reference": manifest.reference,
+            "archive": str(output),
+            "images": [
+                {
+                    "architecture": comparison.arch,
+                    "digest": str(built.digest),
+                    "level": comparison.level,
+                }
+                for built, comparison in zip(delivery.images, delivery.comparisons, strict=True)
+            ],
+        },
+    )

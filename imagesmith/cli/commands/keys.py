@@ -1,0 +1,113 @@
+"""`imagesmith keys`: OpenPGP keys for signing manifests."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imagesmith.cli.session import Session, shared
+
+if TYPE_CHECKING:
+    from imagesmith.trust.describe import CertificateSummary, KeySummary
+
+YEAR = 365 * 24 * 3600
+
+
+@click.group("keys", short_help="Generate and show OpenPGP keys.")
+def command() -> None:
+    """Generate and show OpenPGP keys."""
+
+
+@command.command()
+@click.argument("user_id", metavar="'NAME <MAIL>'")
+@click.option("-o", "--output", required=True, help="Where the secret key goes; must not exist.")
+@click.option("--passphrase-fd", type=int, help="Read the passphrase from this descriptor.")
+@click.option(
+    "--years", default=2, show_default=True, type=click.IntRange(0, 50), help="0: no expiry."
+)
+@shared
+@click.pass_obj
+def generate(
+    session: Session, user_id: str, output: str, passphrase_fd: int | None, years: int
+) -> None:
+    """Write SECRET.asc and, beside it, SECRET.pub.asc.
+
+    An Ed25519 primary key that certifies, and a signing subkey; without
+    --passphrase-fd the secret key is not encrypted.
+    """
+    from imagesmith.cli import documents
+    from imagesmith.cli.passphrase import from_descriptor
+    from imagesmith.errors import UsageError
+    from imagesmith.trust import generation
+
+    secret = Path(output)
+    public = secret.with_name(f"{secret.name.removesuffix('.asc')}.pub.asc")
+    for path in (secret, public):
+        if path.exists() or path.is_symlink():
+            raise UsageError(problem=f"{path}: exists already", hint="keys are never overwritten")
+    pair = generation.generate(
+        user_id,
+        created=int(time.time()),
+        lifetime=years * YEAR or None,
+        passphrase=from_descriptor(passphrase_fd) if passphrase_fd is not None else None,
+    )
+    documents.write(secret, pair.secret, mode=0o600)
+    documents.write(public, pair.public)
+    session.note(f"{secret}: keep it secret; {public}: give it to whoever verifies")
+    session.result(
+        pair.fingerprint,
+        {"fingerprint": pair.fingerprint, "secret": str(secret), "public": str(public)},
+    )
+
+
+@command.command()
+@click.argument("file")
+@shared
+@click.pass_obj
+def show(session: Session, file: str) -> None:
+    """Show fingerprints, capabilities, expiry and revocations of the keys in FILE."""
+    from imagesmith.cli import documents
+    from imagesmith.trust import describe
+
+    found = describe.describe(documents.read(Path(file)), int(time.time()))
+    text = "\n\n".join("\n".join(_certificate(each)) for each in found)
+    session.result(text, [_document(each) for each in found])
+
+
+def _certificate(summary: CertificateSummary) -> list[str]:
+    """Render one certificate for people."""
+    secret = " (with its secret key)" if summary.has_secret else ""
+    lines = [f"{summary.primary.fingerprint}{secret}"]
+    lines += [f"  user id: {user_id}" for user_id in summary.user_ids]
+    lines += _key("primary", summary.primary)
+    for subkey in summary.subkeys:
+        lines += _key(f"subkey {subkey.fingerprint}", subkey)
+    return lines + [f"  note: {note}" for note in summary.notes]
+
+
+def _key(label: str, key: KeySummary) -> list[str]:
+    can = ", ".join(key.capabilities) or "nothing"
+    lines = [f"  {label}: {key.algorithm}, can {can}, created {_time(key.created)}"]
+    lines[0] += f", expires {_time(key.expires)}" if key.expires is not None else ", no expiry"
+    if key.revoked:
+        lines.append(f"    revoked: {key.revoked}")
+    if key.problem and not key.problem.startswith("KEY_NOT_SIGNING"):
+        lines.append(f"    not usable for signing: {key.problem}")
+    return lines
+
+
+def _document(summary: CertificateSummary) -> dict[str, Any]:
+    """Return one certificate for --json, the primary key's fingerprint first."""
+    import attrs
+
+    return {"fingerprint": summary.primary.fingerprint, **attrs.asdict(summary)}
+
+
+def _time(seconds: int) -> str:
+    from datetime import UTC, datetime, timedelta
+
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,61 @@
+"""`imagesmith lock`: from a recipe to a manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from imagesmith.cli.session import Session, mirrored, shared
+
+EVERYTHING = "*"
+
+
+@click.command("lock", short_help="Resolve a recipe and pin everything that decides its images.")
+@click.argument("directory")
+@click.option(
+    "--update",
+    "updates",
+    multiple=True,
+    is_flag=False,
+    flag_value=EVERYTHING,
+    metavar="[P]",
+    help="Take the newest versions, of everything or of package P; may be repeated.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if locking would be needed.")
+@click.option("--keyring", "keyrings", multiple=True, help="Keyring to look archive keys up in.")
+@mirrored
+@shared
+@click.pass_context
+def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+    """Write manifest.toml and an mtree for each architecture beside DIRECTORY/recipe.toml.
+
+    Versions stay as they are while the recipe does; --update lets go of them.
+    """
+    from imagesmith.build import lock
+    from imagesmith.cli import documents, locking
+    from imagesmith.manifest import recipe as recipes
+    from imagesmith.model.digest import Digest
+
+    session: Session = ctx.obj
+    image = documents.at(directory)
+    text = documents.read(image.recipe, hint=f"write one: imagesmith init {image.path.name}")
+    recipe = recipes.parse(text, document=str(image.recipe))
+    previous = locking.previous(image)
+    if options["check"]:
+        problems = locking.stale(image, Digest.of(text), recipe, previous)
+        document = {"current": not problems, "problems": list(problems)}
+        session.result("\n".join(problems) or f"{image.manifest}: current", document)
+        ctx.exit(1 if problems else 0)
+    effects = session.effects(mirrors=options["mirrors"], keyrings=options["keyrings"])
+    named = tuple(name for name in options["updates"] if name != EVERYTHING)
+    update = lock.Update(everything=EVERYTHING in options["updates"], packages=named)
+    with locking.naming(image.recipe):
+        locked = lock.lock(recipe, Digest.of(text), effects, previous=previous, update=update)
+    changed = locking.save(image, locked)
+    for line in locking.summary(previous, locked.manifest):
+        session.note(line)
+    if changed:
+        session.note(f"next: imagesmith sign {image.path} --key SECRET.asc")
+    digest = Digest.of(documents.read(image.manifest))
+    session.result(str(digest), {"manifest": str(digest), "serial": locked.manifest.serial})

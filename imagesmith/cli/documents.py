@@ -1,0 +1,110 @@
+"""The files of one image's directory, read and written whole.
+
+A document is read once, bounded, into memory; whatever is decided about it is
+decided about those bytes.  Writing is atomic: a reader sees the old file or the
+new one.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import attrs
+
+from imagesmith.errors import HostError, UsageError
+from imagesmith.manifest.table import MAX_BYTES
+
+MAX_SIGNATURES = 64 * 1024
+"""openpgp.md S2."""
+
+
+@attrs.frozen
+class ImageDirectory:
+    """`manifests/NAME`: recipe, manifest, signatures and mtrees of one image."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """Where the recipe lies."""
+        return self.path / "recipe.toml"
+
+    @property
+    def manifest(self) -> Path:
+        """Where the manifest lies."""
+        return self.path / "manifest.toml"
+
+    @property
+    def signatures(self) -> Path:
+        """Where the detached signatures over the manifest lie."""
+        return self.path / "manifest.toml.asc"
+
+    def mtree(self, arch: str) -> Path:
+        """Where the mtree of an architecture lies."""
+        return self.path / f"{arch}.mtree"
+
+    def recorded(self, arch: str) -> bytes | None:
+        """Return the mtree of an architecture, if it is there."""
+        return read_if_present(self.mtree(arch))
+
+
+def at(text: str) -> ImageDirectory:
+    """Return the directory that a command line names, by itself or by one of its files."""
+    path = Path(text)
+    if path.name in ("recipe.toml", "manifest.toml") and not path.is_dir():
+        path = path.parent
+    if not path.is_dir():
+        hint = "name a directory like manifests/curl; imagesmith init NAME makes one"
+        raise UsageError(problem=f"{text}: no such directory", hint=hint)
+    return ImageDirectory(path)
+
+
+def read(path: Path, *, limit: int = MAX_BYTES, hint: str | None = None) -> bytes:
+    """Return a file's bytes; HostError if it cannot be read or is larger than `limit`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise refused(path, error, hint=hint) from None
+    if len(content) > limit:
+        raise HostError(path=str(path), problem=f"larger than {limit} bytes")
+    return content
+
+
+def read_if_present(path: Path, *, limit: int = MAX_BYTES) -> bytes | None:
+    """Return a file's bytes, or None if there is no such file."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise refused(path, error) from None
+    return read(path, limit=limit)
+
+
+def write(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
+    """Put `content` at `path` whole or not at all; return whether anything had to change."""
+    if path.is_file() and not path.is_symlink() and path.read_bytes() == content:
+        return False
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise refused(path, error) from None
+    return True
+
+
+def refused(path: Path, error: OSError, *, hint: str | None = None) -> HostError:
+    """Return what the host's refusal means for people."""
+    return HostError(path=str(path), problem=(error.strerror or str(error)).lower(), hint=hint)

@@ -1,0 +1,103 @@
+"""What `lock` reads of an earlier manifest, and how it saves a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+from imagesmith.build.lock import Locked
+from imagesmith.cli import documents
+from imagesmith.cli.documents import ImageDirectory
+from imagesmith.errors import DocumentError, PackageNotFound, PathNotFound
+from imagesmith.manifest import manifest as manifests
+from imagesmith.manifest.manifest import Manifest
+from imagesmith.manifest.recipe import Recipe
+from imagesmith.model.arch import ARCHES
+from imagesmith.model.digest import Digest
+
+
+def previous(image: ImageDirectory) -> Manifest | None:
+    """Return the manifest that is there, or None."""
+    raw = documents.read_if_present(image.manifest)
+    return None if raw is None else manifests.parse(raw, document=str(image.manifest))
+
+
+def stale(
+    image: ImageDirectory, recipe: Digest, wanted: Recipe, found: Manifest | None
+) -> tuple[str, ...]:
+    """Say why the manifest does not answer the recipe, or the mtrees not the manifest."""
+    if found is None:
+        return (f"{image.manifest}: missing",)
+    problems = []
+    if found.recipe != recipe:
+        problems.append(f"{image.manifest}: locked from another {image.recipe.name}")
+    problems += [
+        f"{image.manifest}: [{name}] is not the recipe's"
+        for name in ("trace", "rootfs", "image")
+        if getattr(found, name) != getattr(wanted, name)
+    ]
+    for arch, expected in found.expect:
+        recorded = image.recorded(arch)
+        if recorded is None or Digest.of(recorded) != expected.rootfs:
+            problems.append(f"{image.mtree(arch)}: not the one the manifest expects")
+    return tuple(problems)
+
+
+@contextmanager
+def naming(recipe: Path) -> Iterator[None]:
+    """Name the recipe as the user did in errors about its content."""
+    try:
+        yield
+    except DocumentError as error:
+        if error.document != "recipe.toml":
+            raise
+        raise attrs.evolve(error, document=str(recipe)) from None
+    except PackageNotFound as error:
+        raise DocumentError(
+            document=str(recipe), place="package", problem=error.message, hint=error.hint
+        ) from None
+    except PathNotFound as error:
+        place = {"seed": "trace.seeds", "include": "trace.include", "exclude": "trace.exclude"}
+        raise DocumentError(
+            document=str(recipe),
+            place=place.get(error.what, "rootfs"),
+            problem=error.message,
+            hint=error.hint,
+        ) from None
+
+
+def save(image: ImageDirectory, locked: Locked) -> bool:
+    """Write mtrees and manifest; signatures over an earlier manifest are removed.
+
+    Returns whether the manifest changed.  The manifest comes last, so that an
+    interrupted save leaves the old one, which says what is missing.
+    """
+    for arch, listing in locked.mtrees.items():
+        documents.write(image.mtree(arch), listing)
+    changed = documents.write(image.manifest, manifests.to_bytes(locked.manifest))
+    if changed:
+        image.signatures.unlink(missing_ok=True)
+    for arch in ARCHES:
+        if arch not in locked.mtrees:
+            image.mtree(arch).unlink(missing_ok=True)
+    return changed
+
+
+def summary(before: Manifest | None, after: Manifest) -> Iterator[str]:
+    """Yield what changed, a line a package, and what the manifest holds."""
+    old = {artefact.name: artefact for artefact in before.artefacts} if before else {}
+    new = {artefact.name: artefact for artefact in after.artefacts}
+    for name in sorted({*old, *new}) if before else ():
+        if name not in new:
+            yield f"- {name} {old[name].version}"
+        elif name not in old:
+            yield f"+ {name} {new[name].version}"
+        elif old[name].version != new[name].version:
+            yield f"  {name} {old[name].version} -> {new[name].version}"
+        elif old[name].pins != new[name].pins:
+            yield f"! {name} {new[name].version}: other bytes under the same version"
+    arches = ", ".join(arch.debian for arch in after.architectures)
+    yield f"{after.name} serial {after.serial}: {len(new)} packages for {arches}"

@@ -12,42 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-import attrs
-
 from imagesmith.build.effects import Effects
-from imagesmith.elf import object as elf
+from imagesmith.build.plan import Wanted
 from imagesmith.errors import ImagesmithError, IntegrityError, NetworkError
 from imagesmith.model import canonical
 from imagesmith.model.digest import Digest
-from imagesmith.model.facts import Facts
 from imagesmith.store import Blob
-from imagesmith.unpack import codec, deb, script, tar
+from imagesmith.unpack import codec
 from imagesmith.unpack.codec import PackageIndex
+from imagesmith.unpack.control import check_identity
 
-MAX_UNPACKED = 8 * 1024**3
-"""Most bytes one package may decompress to."""
 FETCHES = 4
 """Downloads at a time; more is unkind to mirrors and no faster."""
 
 _Out = TypeVar("_Out")
-
-
-@attrs.frozen(kw_only=True)
-class Wanted:
-    """One artefact of one architecture, with everything needed to get and check it."""
-
-    name: str
-    version: str
-    architecture: str
-    """As its control file says: a Debian architecture or `all`."""
-    suite: str
-    path: str
-    size: int
-    digest: Digest
-
-    def __str__(self) -> str:
-        """Return the spelling used in messages: `curl 7.88.1 amd64`."""
-        return f"{self.name} {self.version} {self.architecture}"
 
 
 def trees(wanted: Sequence[Wanted], effects: Effects) -> tuple[PackageIndex, ...]:
@@ -129,53 +107,29 @@ def first_mirror(path: str, suite: str, attempt: Callable[[str], _Out], effects:
 
 def index(item: Wanted, *, effects: Effects) -> PackageIndex:
     """Return the package's index, kept in the store from an earlier time or made now."""
-    key = Digest.of(canonical.to_bytes({"format": codec.INDEX_FORMAT, "deb": item.digest.hex}))
-    kept = effects.store.derived("index", key)
-    if kept is not None:
-        found = codec.from_bytes(effects.store.read(kept))
-        if found.artefact == item.digest and effects.store.find(found.blob):
-            deb.check_identity(found.control, **_identity(item))
-            return found
-    made = _unpack(item, effects)
-    effects.store.derive("index", key, effects.store.add([codec.to_bytes(made)]).digest)
-    return made
-
-
-def _unpack(item: Wanted, effects: Effects) -> PackageIndex:
-    """Verify, decompress and index a package whose blob is in the store."""
-    artefact = str(item)
     store = effects.store
-    with store.map(item.digest) as view:
-        _verify(item, view, effects)
-        parts = deb.open_deb(view, artefact=artefact)
-        control = deb.control(view, parts, artefact=artefact)
-        deb.check_identity(control, **_identity(item))
-        blob = store.add(deb.payload(view, parts, artefact=artefact, limit=MAX_UNPACKED))
-    with store.map(blob.digest) as view:
-        tree = tar.index(view, blob=blob.digest, artefact=artefact, facts=facts)
-    return PackageIndex(
-        artefact=item.digest, blob=blob.digest, built=parts.built, control=control, tree=tree
+    key = Digest.of(canonical.to_bytes({"format": codec.INDEX_FORMAT, "deb": item.digest.hex}))
+    found = _kept(key, item, effects)
+    if found is None:
+        from imagesmith.build import indexing  # a second build needs none of it
+
+        found = indexing.index(item, effects)
+        store.derive("index", key, store.add([codec.to_bytes(found)]).digest)
+    check_identity(
+        found.control,
+        name=item.name,
+        version=item.version,
+        architecture=item.architecture,
+        artefact=str(item),
     )
+    return found
 
 
-def _verify(item: Wanted, view: memoryview, effects: Effects) -> None:
-    """Hash what is about to be decompressed; a damaged blob is set aside."""
-    got = Digest.of(view)
-    if got != item.digest:
-        effects.store.quarantine(item.digest)
-        hint = "the damaged blob was set aside; run again to fetch it anew"
-        raise IntegrityError(what=str(item), expected=str(item.digest), got=str(got), hint=hint)
-
-
-def facts(view: memoryview) -> Facts | None:
-    """Say what tracing needs to know of a file's content."""
-    return elf.facts(view) or script.script_facts(view)
-
-
-def _identity(item: Wanted) -> dict[str, str]:
-    return {
-        "name": item.name,
-        "version": item.version,
-        "architecture": item.architecture,
-        "artefact": str(item),
-    }
+def _kept(key: Digest, item: Wanted, effects: Effects) -> PackageIndex | None:
+    """Return the index kept under `key` if it is of this package and can be used."""
+    kept = effects.store.derived("index", key)
+    if kept is None:
+        return None
+    found = codec.from_bytes(effects.store.read(kept))
+    usable = found.artefact == item.digest and effects.store.find(found.blob)
+    return found if usable else None

@@ -10,9 +10,9 @@ import attrs
 from imagesmith import compression
 from imagesmith.audit import expectation
 from imagesmith.audit.expectation import Comparison, Result
-from imagesmith.build import execute, plan
+from imagesmith.build import plan, results
 from imagesmith.build.effects import Effects
-from imagesmith.build.execute import Built
+from imagesmith.build.results import Built
 from imagesmith.errors import NotReproducible
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.sections import Compression
@@ -63,13 +63,23 @@ def build(
     built: list[Built] = []
     comparisons: list[Comparison] = []
     for arch in arches:
-        result = execute.execute(_plan(manifest, arch, compressed), effects, fresh=fresh)
+        result = _made(_plan(manifest, arch, compressed), effects, fresh=fresh)
         expected = manifest.expectation(arch)
         assert expected is not None, "a parsed manifest has an expectation for each architecture"
         found = expectation.compare(_result(result, arch), expected, recorded(arch.debian))
         built.append(result)
         comparisons.append(found)
     return Delivery(manifest=manifest, built=tuple(built), comparisons=tuple(comparisons))
+
+
+def _made(chosen: plan.Plan, effects: Effects, *, fresh: bool) -> Built:
+    """Return the result of a plan, kept from an earlier time unless `fresh`, or made now."""
+    found = None if fresh else results.kept(chosen, effects.store)
+    if found is None:
+        from imagesmith.build import execute  # a kept result needs none of it
+
+        found = execute.execute(chosen, effects)
+    return found
 
 
 def _plan(manifest: Manifest, arch: Arch, compressed: Compression | None) -> plan.Plan:

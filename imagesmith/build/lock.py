@@ -14,6 +14,7 @@ import attrs
 from imagesmith import compression
 from imagesmith.build import acquire, execute, plan, resolve
 from imagesmith.build.effects import Effects
+from imagesmith.build.results import Built
 from imagesmith.errors import UsageError
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Expectation
@@ -110,7 +111,7 @@ def _expecting(draft: Manifest, effects: Effects) -> Locked:
     )
 
 
-def expectation(built: execute.Built) -> Expectation:
+def expectation(built: Built) -> Expectation:
     """Return what a manifest records of a result."""
     return Expectation(
         rootfs=Digest.of(built.mtree),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import attrs
 
-from imagesmith.build.acquire import Wanted
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSection
 from imagesmith.model import canonical
@@ -18,6 +17,24 @@ from imagesmith.model.digest import Digest
 
 RULES = 1
 """Version of what trace and rootfs add and generate; a change of it changes closures."""
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """One artefact of one architecture, with everything needed to get and check it."""
+
+    name: str
+    version: str
+    architecture: str
+    """As its control file says: a Debian architecture or `all`."""
+    suite: str
+    path: str
+    size: int
+    digest: Digest
+
+    def __str__(self) -> str:
+        """Return the spelling used in messages: `curl 7.88.1 amd64`."""
+        return f"{self.name} {self.version} {self.architecture}"
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,9 @@ but click is imported until a command runs.
 
 def main() -> None:
     """Run the command line; the entry point of the `imagesmith` script."""
+    import gc
+
     from imagesmith.cli.app import app
 
+    gc.set_threshold(50_000)  # trees are large and have no cycles
     app()

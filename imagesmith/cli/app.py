@@ -196,3 +196,4 @@ def app(ctx: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - click'
 
     options.pop("color")
     ctx.obj = Session(**options)
+    ctx.call_on_close(ctx.obj.close)

@@ -13,7 +13,6 @@ import attrs
 
 from imagesmith.errors import DocumentError, HostError
 from imagesmith.manifest import table as toml
-from imagesmith.sources.debian import aptsources
 
 APT = Path("/etc/apt")
 KEYRINGS = (
@@ -83,6 +82,8 @@ def parse(text: bytes, *, document: str, base: Path) -> Configuration:
 
 def host_mirrors(suite: str, apt: Path = APT) -> tuple[str, ...]:
     """Return the base locations the host's own apt uses for `suite`."""
+    from imagesmith.sources.debian import aptsources
+
     entries: list[aptsources.AptSource] = []
     files = [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
     for file in files:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from imagesmith.errors import UsageError
 if TYPE_CHECKING:  # what a command does not use is not imported
     from imagesmith.build.effects import Effects
     from imagesmith.cli.configuration import Configuration
+    from imagesmith.fetch import Fetcher
     from imagesmith.trust.policy import Policy
 
 
@@ -33,6 +35,7 @@ class Session:
     config: str | None = None
     offline: bool = False
     jobs: int | None = None
+    _opening: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     @cached_property
     def configuration(self) -> Configuration:
@@ -67,7 +70,7 @@ class Session:
         click.get_current_context().with_resource(store.in_use())
         return Effects(
             store=store,
-            stream=None if self.offline else self._stream(),
+            stream=None if self.offline else self._stream,
             mirrors=self._mirrors(mirrors),
             certificates=() if keyrings is None else self._certificates(keyrings),
             now=int(time.time()),
@@ -81,11 +84,24 @@ class Session:
         named = tuple(Path(file) for file in keyrings) or self.configuration.keyrings
         return configuration.keyrings(named)
 
-    def _stream(self) -> Any:  # noqa: ANN401 - build.effects.Stream, imported only when used
+    def _stream(
+        self, location: str, *, size: int | None, limit: int, offset: int = 0
+    ) -> Iterator[bytes]:
+        """Fetch; the connections are opened by the first one who needs them."""
+        with self._opening:  # downloads start on several threads
+            fetcher = self._fetcher
+        return fetcher.stream(location, size=size, limit=limit, offset=offset)
+
+    @cached_property
+    def _fetcher(self) -> Fetcher:
         from imagesmith.fetch import Fetcher, Options
 
-        fetcher = Fetcher(Options(proxy=self.configuration.proxy), environ=os.environ)
-        return click.get_current_context().with_resource(fetcher).stream
+        return Fetcher(Options(proxy=self.configuration.proxy), environ=os.environ)
+
+    def close(self) -> None:
+        """Close the connections, if there are any."""
+        if "_fetcher" in self.__dict__:
+            self._fetcher.__exit__()
 
     def _mirrors(self, options: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
         """Return the mirrors of a suite: options first, then configuration, then the host's apt."""

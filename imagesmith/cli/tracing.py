@@ -61,8 +61,8 @@ def in_manifest(plan: Plan, effects: Effects) -> Iterator[Traced]:
 @contextmanager
 def in_directory(root: str) -> Iterator[Traced]:
     """Lend a directory of the host, which nothing leads out of."""
-    from imagesmith.build import acquire
+    from imagesmith.build import indexing
     from imagesmith.unpack.directory import HostRoot
 
-    with HostRoot(root, facts=acquire.facts) as filesystem:
+    with HostRoot(root, facts=indexing.facts) as filesystem:
         yield Traced(filesystem, filesystem.read)

@@ -1,0 +1,82 @@
+"""Results of plans, kept in the store under the plans' digests.
+
+A kept result is a claim: every blob of it is verified when it is read, and what
+it adds up to is held against the manifest's expectations like any fresh result.
+This module knows nothing of how results are made, so that finding one is cheap.
+"""
+
+from __future__ import annotations
+
+import json
+
+import attrs
+
+from imagesmith.build.plan import Plan
+from imagesmith.model import canonical
+from imagesmith.model.canonical import Json
+from imagesmith.model.digest import Digest
+from imagesmith.oci import image as oci
+from imagesmith.oci.image import Image
+from imagesmith.oci.layer import Layer
+from imagesmith.store import Store
+
+CREATED_BY = "imagesmith"
+"""`created_by` of the layer's history; without a version, which would change images."""
+
+
+@attrs.frozen(kw_only=True)
+class Built:
+    """The result of a plan: an image whose layers are in the store."""
+
+    image: Image
+    mtree: bytes
+
+
+def built(plan: Plan, layer: Layer, mtree: bytes) -> Built:
+    """Describe a plan's layer as its image."""
+    image = oci.image(
+        arch=plan.arch,
+        layers=[layer],
+        config=plan.image.config,
+        epoch=plan.epoch,
+        created_by=CREATED_BY,
+    )
+    return Built(image=image, mtree=mtree)
+
+
+def keep(plan: Plan, result: Built, store: Store) -> None:
+    """Remember what the plan gave."""
+    (layer,) = result.image.layers
+    described: Json = {
+        "plan": plan.digest.hex,
+        "mtree": store.add([result.mtree]).digest.hex,
+        "layer": {
+            "diff-id": layer.diff_id.hex,
+            "digest": layer.digest.hex,
+            "size": layer.size,
+            "media-type": layer.media_type,
+        },
+    }
+    blob = store.add([canonical.to_bytes(described)])
+    store.derive("result", plan.digest, blob.digest)
+
+
+def kept(plan: Plan, store: Store) -> Built | None:
+    """Return what the plan gave before, if all of it is still in the store."""
+    found = store.derived("result", plan.digest)
+    if found is None:
+        return None
+    result = json.loads(store.read(found))
+    if result["plan"] != plan.digest.hex:
+        return None
+    described = result["layer"]
+    layer = Layer(
+        diff_id=Digest(described["diff-id"]),
+        digest=Digest(described["digest"]),
+        size=described["size"],
+        media_type=described["media-type"],
+    )
+    mtree = Digest(result["mtree"])
+    if not store.find(layer.digest) or not store.find(mtree):
+        return None
+    return built(plan, layer, store.read(mtree))

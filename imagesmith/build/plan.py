@@ -90,7 +90,7 @@ def wanted(manifest: Manifest, arch: Arch) -> tuple[Wanted, ...]:
                     name=artefact.name,
                     version=artefact.version_for(arch),
                     architecture="all" if pin.path.endswith("_all.deb") else arch.debian,
-                    suite=suites[artefact.source],
+                    suite=suites[artefact.source_for(arch)],
                     path=pin.path,
                     size=pin.size,
                     digest=pin.digest,

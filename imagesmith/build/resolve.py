@@ -225,12 +225,12 @@ def _artefact(packages: Mapping[Arch, Package], architectures: int) -> Artefact:
 
 
 def _pin(package: Package, first: Package) -> Pin:
-    differs = package.version != first.version
     return Pin(
         path=package.filename,
         size=package.size,
         digest=package.digest,
-        version=package.version if differs else None,
+        version=package.version if package.version != first.version else None,
+        source=package.source_id if package.source_id != first.source_id else None,
     )
 
 

@@ -125,8 +125,10 @@ def _read_artefacts(
     found: list[Artefact] = []
     for table in root.tables("artefact", optional=True):
         artefact = read_artefact(table, architectures)
-        if artefact.source not in sources:
-            raise table.error("source", f"there is no [source.{artefact.source}]")
+        named = (artefact.source, *(pin.source for _, pin in artefact.pins if pin.source))
+        for source in named:
+            if source not in sources:
+                raise table.error("source", f"there is no [source.{source}]")
         if found and found[-1].name >= artefact.name:
             raise table.error("name", f"{artefact.name} after {found[-1].name}: not sorted")
         found.append(artefact)

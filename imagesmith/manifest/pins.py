@@ -28,6 +28,8 @@ class Pin:
     digest: Digest
     version: str | None = None
     """Where this architecture's version differs from the artefact's."""
+    source: str | None = None
+    """Where this architecture's source differs from the artefact's."""
 
 
 @attrs.frozen(kw_only=True)
@@ -49,6 +51,11 @@ class Artefact:
         """Return the version that a build for `arch` uses."""
         pin = self.pin(arch)
         return pin.version if pin and pin.version else self.version
+
+    def source_for(self, arch: Arch) -> str:
+        """Return the source that a build for `arch` fetches from."""
+        pin = self.pin(arch)
+        return pin.source if pin and pin.source else self.source
 
 
 @attrs.frozen(kw_only=True)
@@ -130,6 +137,7 @@ def _read_pin(table: Table) -> Pin:
         version=table.converted("version", matching(_VERSION, "a version"))
         if table.has("version")
         else None,
+        source=table.string("source") if table.has("source") else None,
     )
     table.end()
     return pin
@@ -172,9 +180,10 @@ def write_artefact(artefact: Artefact) -> list[str]:
 
 
 def _pin(pin: Pin) -> str:
-    version = f"version = {toml.string(pin.version)}, " if pin.version else ""
+    differing = {"version": pin.version, "source": pin.source}
+    own = "".join(f"{key} = {toml.string(text)}, " for key, text in differing.items() if text)
     path = toml.string(pin.path)
-    return f'{{ {version}path = {path}, size = {pin.size}, sha256 = "{pin.digest.hex}" }}'
+    return f'{{ {own}path = {path}, size = {pin.size}, sha256 = "{pin.digest.hex}" }}'
 
 
 def write_expectation(arch: str, expectation: Expectation) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Artefact, Evidence, Expectation, Pin
 from imagesmith.manifest.recipe import DebianSource, PackageRequest, Recipe
@@ -42,6 +44,17 @@ def pin(name: str, *, size: int = 10, version: str | None = None) -> Pin:
     return Pin(path=path, size=size, digest=digest(name), version=version)
 
 
+def evidence(suite: str) -> Evidence:
+    """Return what a manifest says of a suite."""
+    return Evidence(
+        source=attrs.evolve(SOURCE, suite=suite),
+        date=1783764000,
+        release=digest(f"{suite} InRelease"),
+        signers=(KEY,),
+        indices=(("main/binary-amd64/Packages.xz", digest(f"{suite} Packages.xz")),),
+    )
+
+
 def expectation(name: str) -> Expectation:
     """Return an expectation whose digests stand for `name`."""
     return Expectation(
@@ -58,18 +71,7 @@ MANIFEST = Manifest(
     epoch=1783764997,
     recipe=digest("recipe"),
     architectures=RECIPE.architectures,
-    sources=(
-        (
-            "debian",
-            Evidence(
-                source=SOURCE,
-                date=1783764000,
-                release=digest("InRelease"),
-                signers=(KEY,),
-                indices=(("main/binary-amd64/Packages.xz", digest("Packages.xz")),),
-            ),
-        ),
-    ),
+    sources=(("debian", evidence("bookworm")), ("updates", evidence("bookworm-updates"))),
     trace=RECIPE.trace,
     rootfs=RECIPE.rootfs,
     image=RECIPE.image,
@@ -85,7 +87,10 @@ MANIFEST = Manifest(
             name="curl",
             version="7.88.1-10+deb12u12",
             source="debian",
-            pins=(("amd64", pin("curl_amd64")), ("arm64", pin("curl_arm64", version="7.88.1-9"))),
+            pins=(
+                ("amd64", pin("curl_amd64")),
+                ("arm64", attrs.evolve(pin("curl_arm64", version="7.88.1-9"), source="updates")),
+            ),
         ),
     ),
     expect=(("amd64", expectation("amd64")), ("arm64", expectation("arm64"))),

@@ -125,6 +125,11 @@ def test_the_reference_defaults_to_the_name() -> None:
             'name = "zlib"',
             "artefact[1].name: curl after zlib: not sorted",
         ),
+        (
+            'source = "updates"',
+            'source = "other"',
+            "artefact[1].source: there is no [source.other]",
+        ),
         ("all = {", "s390x = {", "artefact[0]: expected pins for some architectures"),
         ('path = "pool', 'path = "../pool', "artefact[0].all.path: expected a relative path"),
         ("size = 10", "size = 0", "artefact[0].all.size: expected at least 1, got 0"),

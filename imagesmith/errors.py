@@ -89,6 +89,58 @@ class DocumentError(ImagesmithError):
 
 
 @attrs.frozen(kw_only=True, eq=False, str=False)
+class PackageNotFound(ImagesmithError):
+    """No package of the indexes is what was asked for."""
+
+    status = 2
+    code = "package"
+
+    name: str
+    """The name, or the whole relation with its alternatives and constraints."""
+    requested_by: str
+    """The package that depends on it, or empty where the recipe names it."""
+
+    @property
+    def message(self) -> str:
+        requester = f", required by {self.requested_by}" if self.requested_by else ""
+        return f"{self.name}: no such package{requester}"
+
+
+@attrs.frozen(kw_only=True, eq=False, str=False)
+class PackageConflict(ImagesmithError):
+    """Two packages that are both needed refuse to be installed together."""
+
+    status = 2
+    code = "package-conflict"
+
+    package: str
+    """Name and version of the package whose Conflicts or Breaks it is."""
+    other: str
+    relation: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.package}: conflicts with {self.other} ({self.relation})"
+
+
+@attrs.frozen(kw_only=True, eq=False, str=False)
+class PathNotFound(ImagesmithError):
+    """A seed, include or exclude matches nothing."""
+
+    status = 2
+    code = "path"
+
+    path: str
+    """As written: an image path, or a pattern."""
+    what: str
+    """What named it: seed, include or exclude."""
+
+    @property
+    def message(self) -> str:
+        return f"{self.what} {self.path}: no such path in the packages"
+
+
+@attrs.frozen(kw_only=True, eq=False, str=False)
 class StaleManifest(ImagesmithError):
     """The manifest does not answer the recipe beside it."""
 

@@ -187,10 +187,9 @@ def _fetch_index(signed: Signed, path: str, effects: Effects) -> None:
     if effects.store.find(file.digest):
         return
     suite = signed.evidence.source.suite
-    folder = path.rpartition("/")[0]
     attempts = [f"dists/{suite}/{path}"]
     if signed.release.by_hash:
-        attempts.insert(0, f"dists/{suite}/{folder}/by-hash/SHA256/{file.digest.hex}")
+        attempts.insert(0, f"dists/{suite}/{release.by_hash_path(path, file.digest)}")
     for last, attempt in enumerate(attempts, start=1):
         try:
             acquire.download(

@@ -74,7 +74,7 @@ class App(click.Group):
             _flush()
             status = result if isinstance(result, int) else 0
         except BaseException as error:  # noqa: BLE001 - the one place where errors end
-            status = _status(error)
+            status = status_of(error)
         finally:
             _on_terminate(previous)
         sys.exit(status)
@@ -96,7 +96,7 @@ def _flush() -> None:
     sys.stdout.flush()
 
 
-def _status(error: BaseException) -> int:
+def status_of(error: BaseException) -> int:
     """Report `error` for people and return the exit status."""
     match error:
         case click.exceptions.Exit():

@@ -138,6 +138,13 @@ class TestKeys:
         assert "can sign" in text
         assert text.startswith(document[0]["fingerprint"])
 
+    def test_show_writes_a_policy_to_start_from(self, world: World) -> None:
+        """Build accepts what that key signed."""
+        said = world.ok("keys", "show", "--policy", str(world.root / "signer.pub.asc"))
+        (world.root / "trust.toml").write_text(said.out)
+
+        assert world.build().status == 0
+
 
 class TestStore:
     """Looking after the store."""

@@ -65,19 +65,35 @@ def generate(
 
 @command.command()
 @click.argument("file")
+@click.option("--policy", is_flag=True, help="Print a trust policy that names these keys.")
 @shared
 @click.pass_obj
-def show(session: Session, file: str) -> None:
-    """Show fingerprints, capabilities, expiry and revocations of the keys in FILE."""
+def show(session: Session, file: str, *, policy: bool) -> None:
+    """Show fingerprints, capabilities, expiry and revocations of the keys in FILE.
+
+    With --policy, print a trust policy to start from; it belongs beside FILE.
+    """
     from imagesmith.cli import documents
     from imagesmith.trust import describe
 
     found = describe.describe(documents.read(Path(file)), int(time.time()))
-    text = "\n\n".join("\n".join(_certificate(each)) for each in found)
+    render = _signer if policy else _certificate
+    text = "\n\n".join("\n".join(render(each, Path(file))) for each in found)
     session.result(text, [_document(each) for each in found])
 
 
-def _certificate(summary: CertificateSummary) -> list[str]:
+def _signer(summary: CertificateSummary, file: Path) -> list[str]:
+    """Render one certificate as the signer of a trust policy."""
+    from imagesmith.manifest import table as toml
+
+    return [
+        "[[signer]]",
+        f"fingerprint = {toml.string(summary.primary.fingerprint)}",
+        f"certificate = {toml.string(file.name)}",
+    ]
+
+
+def _certificate(summary: CertificateSummary, _file: Path) -> list[str]:
     """Render one certificate for people."""
     secret = " (with its secret key)" if summary.has_secret else ""
     lines = [f"{summary.primary.fingerprint}{secret}"]

@@ -7,12 +7,15 @@ its package, so a package is decompressed once in the life of a store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Event
 from typing import TypeVar
 
-from imagesmith.build.effects import Effects
+import attrs
+
+from imagesmith.build.effects import Effects, Stream
 from imagesmith.build.plan import Wanted
 from imagesmith.errors import ImagesmithError, IntegrityError, NetworkError
 from imagesmith.model import canonical
@@ -32,13 +35,13 @@ def trees(wanted: Sequence[Wanted], effects: Effects) -> tuple[PackageIndex, ...
     """Return the index of every package, in the order given, biggest fetched first."""
     present = {item.digest for item in wanted if effects.store.find(item.digest)}
     missing = [item for item in wanted if item.digest not in present]
-    _parallel(partial(fetch, effects=effects), missing, FETCHES, "fetch", effects)
-    indexed = _parallel(partial(index, effects=effects), wanted, effects.jobs, "index", effects)
+    _parallel(fetch, missing, FETCHES, "fetch", effects)
+    indexed = _parallel(index, wanted, effects.jobs, "index", effects)
     return tuple(indexed[item] for item in wanted)
 
 
 def _parallel(
-    call: Callable[[Wanted], _Out],
+    call: Callable[..., _Out],
     items: Sequence[Wanted],
     workers: int,
     stage: str,
@@ -47,16 +50,33 @@ def _parallel(
     """Map `call` over `items`, biggest first; the first error ends the rest."""
     ordered = sorted(items, key=lambda item: (-item.size, item.digest))
     results: dict[Wanted, _Out] = {}
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        futures = {item: pool.submit(call, item) for item in ordered}
-        try:
-            for done, (item, future) in enumerate(futures.items(), start=1):
-                results[item] = future.result()
-                effects.progress(stage, done, len(ordered))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    stopped = Event()
+    lent = attrs.evolve(effects, stream=effects.stream and _until(stopped, effects.stream))
+    pool = ThreadPoolExecutor(max(1, workers))
+    try:
+        futures = {item: pool.submit(call, item, effects=lent) for item in ordered}
+        for done, (item, future) in enumerate(futures.items(), start=1):
+            results[item] = future.result()
+            effects.progress(stage, done, len(ordered))
+    except BaseException as error:
+        stopped.set()
+        # who interrupts does not wait for a server that has gone silent
+        pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
+        raise
+    pool.shutdown()
     return results
+
+
+def _until(stopped: Event, stream: Stream) -> Stream:
+    """Return a stream that ends with an error after its next piece once `stopped` is set."""
+
+    def lent(location: str, *, size: int | None, limit: int, offset: int = 0) -> Iterator[bytes]:
+        for chunk in stream(location, size=size, limit=limit, offset=offset):
+            if stopped.is_set():
+                raise NetworkError(what="download", problem="given up after another error")
+            yield chunk
+
+    return lent
 
 
 def fetch(item: Wanted, *, effects: Effects) -> Blob:
@@ -127,7 +147,7 @@ def index(item: Wanted, *, effects: Effects) -> PackageIndex:
 
 def _kept(key: Digest, item: Wanted, effects: Effects) -> PackageIndex | None:
     """Return the index kept under `key` if it is of this package and can be used."""
-    kept = effects.store.derived("index", key)
+    kept = None if effects.fresh else effects.store.derived("index", key)
     if kept is None:
         return None
     found = codec.from_bytes(effects.store.read(kept))

@@ -24,11 +24,11 @@ def checked_name(name: str) -> str:
     return _checked(sections.image_name, name)
 
 
-def _checked(check: Callable[[str], _T], text: str) -> _T:
+def _checked(check: Callable[[str], _T], text: str, hint: str | None = None) -> _T:
     try:
         return check(text)
     except ValueError as error:
-        raise UsageError(problem=str(error)) from None
+        raise UsageError(problem=str(error), hint=hint) from None
 
 
 def signers(suite: str, effects: Effects) -> tuple[str, ...]:
@@ -58,7 +58,8 @@ def recipe(
 ) -> Recipe:
     """Return a recipe for one program: by default the package NAME and its /usr/bin/NAME."""
     short = name.rpartition("/")[2]
-    wanted = [_checked(package_name, package) for package in packages or (short,)]
+    hint = None if packages else "name the package with --package"
+    wanted = [_checked(package_name, package, hint) for package in packages or (short,)]
     paths = tuple(_checked(sections.image_path, seed) for seed in seeds or (f"/usr/bin/{short}",))
     return Recipe(
         name=checked_name(name),

@@ -55,10 +55,16 @@ class Contents:
             yield chunk
         got = Digest(running.hexdigest())
         if got != file.digest:
-            content = file.content
-            where = f"a file in blob {content.blob}" if isinstance(content, Span) else "a file"
-            hint = "the store is damaged: run imagesmith store verify"
-            raise IntegrityError(what=where, expected=str(file.digest), got=str(got), hint=hint)
+            raise self._damaged(file, got)
+
+    def _damaged(self, file: File, got: Digest) -> IntegrityError:
+        """Set the blob of a damaged file aside, to be made anew by the next run."""
+        where = "a generated file"
+        if isinstance(file.content, Span):
+            where = f"a file in blob {file.content.blob}"
+            self._store.quarantine(file.content.blob)
+        hint = "the damaged blob was set aside; run again"
+        return IntegrityError(what=where, expected=str(file.digest), got=str(got), hint=hint)
 
     def read(self, file: File) -> bytes:
         """Return a file's whole content, verified."""

@@ -15,6 +15,7 @@ from imagesmith.build.effects import Effects
 from imagesmith.build.results import Built
 from imagesmith.errors import NotReproducible
 from imagesmith.manifest.manifest import Manifest
+from imagesmith.manifest.pins import Expectation
 from imagesmith.manifest.sections import Compression
 from imagesmith.model.arch import Arch
 from imagesmith.model.digest import Digest
@@ -52,34 +53,37 @@ def build(
     *,
     recorded: Recorded,
     compressed: Compression | None = None,
-    fresh: bool = False,
 ) -> Delivery:
     """Build `arches` of a manifest and hold each result against what is expected.
 
     `compressed` overrides how layers are compressed, which leaves an image
-    equivalent at best; `fresh` believes no kept result.
+    equivalent at best.
     """
     manifest = trusted.manifest
     built: list[Built] = []
     comparisons: list[Comparison] = []
     for arch in arches:
-        result = _made(_plan(manifest, arch, compressed), effects, fresh=fresh)
         expected = manifest.expectation(arch)
         assert expected is not None, "a parsed manifest has an expectation for each architecture"
+        result = _made(_plan(manifest, arch, compressed), expected, effects)
         found = expectation.compare(_result(result, arch), expected, recorded(arch.debian))
         built.append(result)
         comparisons.append(found)
     return Delivery(manifest=manifest, built=tuple(built), comparisons=tuple(comparisons))
 
 
-def _made(chosen: plan.Plan, effects: Effects, *, fresh: bool) -> Built:
-    """Return the result of a plan, kept from an earlier time unless `fresh`, or made now."""
-    found = None if fresh else results.kept(chosen, effects.store)
-    if found is None:
-        from imagesmith.build import execute  # a kept result needs none of it
+def _made(chosen: plan.Plan, expected: Expectation, effects: Effects) -> Built:
+    """Return the result of a plan: kept from an earlier time, or made now.
 
-        found = execute.execute(chosen, effects)
-    return found
+    A kept result is a claim about which layer has which diff-id.  It is believed
+    only where its image is the expected one to the last byte.
+    """
+    found = None if effects.fresh else results.kept(chosen, effects.store)
+    if found is not None and found.image.digest == expected.image:
+        return found
+    from imagesmith.build import execute  # a kept result needs none of it
+
+    return execute.execute(chosen, effects)
 
 
 def _plan(manifest: Manifest, arch: Arch, compressed: Compression | None) -> plan.Plan:

@@ -48,4 +48,6 @@ class Effects:
     now: int
     """Seconds since 1970; signatures are judged at this time."""
     jobs: int = 1
+    fresh: bool = False
+    """Believe nothing that was derived from pinned bytes before: results, package indexes."""
     progress: Progress = silent

@@ -8,13 +8,14 @@ package indices it names are then what it says they are, wherever they lie.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import attrs
 
 from imagesmith import compression
 from imagesmith.build import acquire
 from imagesmith.build.effects import Effects
-from imagesmith.errors import DocumentError, NetworkError
+from imagesmith.errors import DocumentError, NetworkError, SignatureError
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Artefact, Evidence, Pin
 from imagesmith.manifest.recipe import DebianSource, Recipe
@@ -73,15 +74,17 @@ def resolve(
 
 
 def _signed(name: str, source: DebianSource, recorded: Digest | None, effects: Effects) -> Signed:
+    """Return the release file of a source: the recorded one if the store has it, or a fresh one."""
     document = f"dists/{source.suite}/InRelease"
     if recorded is not None and effects.store.find(recorded):
         text = effects.store.read(recorded)
-        return _verified(name, source, text, document, effects)
+        with suppress(SignatureError):  # a key may have expired since
+            return _verified(name, source, text, document, effects, fresh=False)
     return acquire.first_mirror(
         document,
         source.suite,
         lambda base: _verified(
-            name, source, release_file(base, document, effects), document, effects
+            name, source, release_file(base, document, effects), document, effects, fresh=True
         ),
         effects,
     )
@@ -97,8 +100,9 @@ def release_file(base: str, path: str, effects: Effects) -> bytes:
 
 
 def _verified(
-    name: str, source: DebianSource, text: bytes, document: str, effects: Effects
+    name: str, source: DebianSource, text: bytes, document: str, effects: Effects, *, fresh: bool
 ) -> Signed:
+    """Verify a release file; unless it is `fresh`, Valid-Until was judged when it was recorded."""
     signed = archive.verify_inrelease(
         text,
         certificates=effects.certificates,
@@ -107,7 +111,8 @@ def _verified(
         document=document,
     )
     parsed = release.parse(signed.text, document=document)
-    release.check(parsed, suite=source.suite, now=effects.now, document=document)
+    judged_at = effects.now if fresh else min(effects.now, parsed.date)
+    release.check(parsed, suite=source.suite, now=judged_at, document=document)
     evidence = Evidence(
         source=source,
         date=parsed.date,

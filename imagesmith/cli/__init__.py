@@ -10,8 +10,12 @@ but click is imported until a command runs.
 def main() -> None:
     """Run the command line; the entry point of the `imagesmith` script."""
     import gc
-
-    from imagesmith.cli.app import app
+    import sys
 
     gc.set_threshold(50_000)  # trees are large and have no cycles
-    app()
+    try:
+        from imagesmith.cli.app import app
+
+        app()
+    except KeyboardInterrupt:  # while the modules above were loading
+        sys.exit(130)

@@ -184,7 +184,13 @@ def colour(stream: Any) -> bool | None:  # noqa: ANN401 - any text stream
     default="auto",
     help="Show progress on stderr; auto: only on a terminal.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar="IMAGESMITH_JSON",
+    help="Print one JSON document on stdout.",
+)
 @click.option("--store", type=click.Path(), help="Directory of the store.")
 @click.option("--config", type=click.Path(), help="Configuration file.")
 @click.option("--offline", is_flag=True, help="Use the store only; open no connection.")

@@ -17,7 +17,6 @@ from imagesmith.errors import UsageError
 from imagesmith.manifest import mtree
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.model.arch import Arch
-from imagesmith.oci import reader
 
 
 def read(path: Path) -> Layout:
@@ -29,7 +28,7 @@ def read(path: Path) -> Layout:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise refused(path, error) from None
-    return layout.read(reader.read(memoryview(mapped), name=str(path)))
+    return layout.examine(memoryview(mapped), name=str(path))
 
 
 @attrs.frozen(kw_only=True)

@@ -74,10 +74,18 @@ def parse(text: bytes, *, document: str, base: Path) -> Configuration:
         proxy=root.string("proxy") if root.has("proxy") else None,
         trust=path("trust"),
         keyrings=tuple(base / Path(item).expanduser() for item in root.strings("keyrings", ())),
-        mirrors={suite: mirrors.strings(suite) for suite in mirrors.names()},
+        mirrors={
+            suite: tuple(location(text, base) for text in mirrors.strings(suite))
+            for suite in mirrors.names()
+        },
     )
     root.end()
     return configuration
+
+
+def location(text: str, base: Path) -> str:
+    """Return a URL as it is, and a directory as an absolute path seen from `base`."""
+    return text if "://" in text else str((base / Path(text).expanduser()).absolute())
 
 
 def host_mirrors(suite: str, apt: Path = APT) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from imagesmith.cli.documents import ImageDirectory
 from imagesmith.errors import DocumentError, PackageNotFound, PathNotFound
 from imagesmith.manifest import manifest as manifests
 from imagesmith.manifest.manifest import Manifest
+from imagesmith.manifest.pins import Artefact
 from imagesmith.manifest.recipe import Recipe
 from imagesmith.model.arch import ARCHES
 from imagesmith.model.digest import Digest
@@ -97,7 +98,16 @@ def summary(before: Manifest | None, after: Manifest) -> Iterator[str]:
             yield f"+ {name} {new[name].version}"
         elif old[name].version != new[name].version:
             yield f"  {name} {old[name].version} -> {new[name].version}"
-        elif old[name].pins != new[name].pins:
+        elif _exchanged(old[name], new[name]):
             yield f"! {name} {new[name].version}: other bytes under the same version"
     arches = ", ".join(arch.debian for arch in after.architectures)
     yield f"{after.name} serial {after.serial}: {len(new)} packages for {arches}"
+
+
+def _exchanged(before: Artefact, after: Artefact) -> bool:
+    """Say whether an architecture that both have is pinned to other bytes of one version."""
+    return any(
+        old.digest != new.digest and before.version_for(arch) == after.version_for(arch)
+        for arch in ARCHES.values()
+        if (old := before.pin(arch)) and (new := after.pin(arch))
+    )

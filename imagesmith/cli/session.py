@@ -112,7 +112,8 @@ class Session:
             suite, equals, base = option.partition("=")
             if not equals or "/" in suite:
                 suite, base = "*", option
-            named[suite] = (*named.get(suite, ()), base)
+            here = configuration.location(base, Path())
+            named[suite] = (*named.get(suite, ()), here)
         settings = self.configuration.mirrors
 
         def mirrors(suite: str) -> tuple[str, ...]:
@@ -187,5 +188,6 @@ def mirrored(command: Callable[..., Any]) -> Callable[..., Any]:
         "mirrors",
         multiple=True,
         metavar="[SUITE=]BASE",
+        envvar="IMAGESMITH_MIRRORS",
         help="Fetch from this base location (URL or directory); may be repeated.",
     )(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import attrs
@@ -159,6 +160,37 @@ class TestMirror:
         world.edit(world.recipe, '["amd64", "arm64"]', '["amd64"]')
 
         assert world.run("lock", str(world.image)).status == 4
+
+
+def test_a_recorded_release_may_expire(world: World) -> None:
+    """What was fresh when it was locked stays good for locking the same versions again."""
+    offered = [base_files(), certificates()]
+    offered += [p for a in ("amd64", "arm64") for p in (libc(parse(a)), *greeting(parse(a)))]
+    now = int(time.time())
+    world.publish(offered, date=now - 10, valid_until=now + 2)
+    locked(world)
+    time.sleep(max(0.0, now + 3 - time.time()))
+    world.edit(world.recipe, "[rootfs]", "# changed\n[rootfs]")
+
+    assert locked(world).serial == 2
+    assert world.run("lock", str(world.image), "--update").status == 4
+
+
+def test_adding_an_architecture_exchanges_nothing(world: World) -> None:
+    """The summary shouts only where the bytes of one version changed."""
+    world.edit(world.recipe, '["amd64", "arm64"]', '["amd64"]')
+    locked(world)
+    world.edit(world.recipe, '["amd64"]', '["amd64", "arm64"]')
+    more = world.ok("lock", str(world.image))
+    assert "!" not in more.err
+    offered = [base_files(), certificates()]
+    offered += [
+        p for a in ("amd64", "arm64") for p in (libc(parse(a)), *greeting(parse(a), text="other"))
+    ]
+    world.publish(offered)
+    other = world.ok("lock", str(world.image), "--update")
+
+    assert "! hello 1.0-1: other bytes under the same version\n" in other.err
 
 
 def test_two_requests_cannot_need_one_package_in_two_versions(world: World) -> None:

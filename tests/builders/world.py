@@ -66,7 +66,7 @@ def libc(arch: Arch, version: str = "2.36-9") -> Binary:
     """Return a libc6 with a loader whose directories are Debian's."""
     library, loader = f"/lib/{arch.triplet}", LOADERS[arch.debian]
     name = loader.rpartition("/")[2]
-    interp = make_glibc(f"{library}/", f"/usr{library}/", "/lib/", "/usr/lib/", arch=arch)
+    interp = make_glibc(arch=arch, soname=name)
     files: Files = {
         f"{library}/libc.so.6": File.of(
             make_elf(arch=arch, soname="libc.so.6", needed=[name]), mode=0o755

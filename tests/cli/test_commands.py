@@ -213,6 +213,15 @@ class TestConfiguration:
             "https://c.example/debian",
         )
 
+    def test_a_mirror_may_be_a_directory_beside_the_configuration(self, world: World) -> None:
+        """Relative paths are relative to config.toml, as its other paths are."""
+        world.edit(world.root / "config.toml", f'"{world.root}/mirror"', '"mirror"')
+        said = world.run(
+            "--store", str(world.root / "fresh"), "verify", str(world.image), "--rebuild"
+        )
+
+        assert said.status == 0, said.err
+
     def test_no_mirror_is_an_error_that_says_how_to_set_one(self, world: World) -> None:
         """For a suite nobody knows."""
         world.edit(world.root / "config.toml", '"*" =', '"other" =')

@@ -16,7 +16,11 @@ from imagesmith.cli.session import Session, mirrored, shared
     "--arch", "arches", default="all", show_default=True, help="Architectures: A,B, host or all."
 )
 @click.option("-o", "--output", help="Archive to write; default: NAME.tar here.")
-@click.option("--trust", help="Trust policy that must accept the manifest's signatures.")
+@click.option(
+    "--trust",
+    envvar="IMAGESMITH_TRUST",
+    help="Trust policy that must accept the manifest's signatures.",
+)
 @click.option(
     "--compression",
     "compressed",

@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 
 @click.command("verify", short_help="Re-check every claim of an image or a manifest.")
 @click.argument("target", metavar="IMAGE|DIR")
-@click.option("--rebuild", is_flag=True, help="Build again, believing no kept result.")
-@click.option("--trust", help="Trust policy that must accept the manifest's signatures.")
+@click.option(
+    "--rebuild", is_flag=True, help="Build again from the packages, believing nothing derived."
+)
+@click.option(
+    "--trust",
+    envvar="IMAGESMITH_TRUST",
+    help="Trust policy that must accept the manifest's signatures.",
+)
 @click.option(
     "--manifest",
     "directory",
@@ -77,13 +83,15 @@ def _directory(
 
 def _rebuilt(session: Session, image: ImageDirectory, options: dict[str, Any]) -> list[Comparison]:
     """Build every architecture anew and compare with the expectations."""
+    import attrs
+
     from imagesmith.build import deliver
     from imagesmith.cli import trusting
 
     trusted = trusting.manifest(session, image, options["trust"])
-    effects = session.effects(mirrors=options["mirrors"])
+    effects = attrs.evolve(session.effects(mirrors=options["mirrors"]), fresh=True)
     delivery = deliver.build(
-        trusted, trusted.manifest.architectures, effects, recorded=image.recorded, fresh=True
+        trusted, trusted.manifest.architectures, effects, recorded=image.recorded
     )
     return list(delivery.comparisons)
 

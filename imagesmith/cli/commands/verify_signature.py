@@ -13,7 +13,9 @@ from imagesmith.cli.session import Session, shared
 @click.command("verify-signature", short_help="Judge a detached signature under a trust policy.")
 @click.argument("file")
 @click.argument("signature")
-@click.option("--trust", help="Trust policy; default: the configured one.")
+@click.option(
+    "--trust", envvar="IMAGESMITH_TRUST", help="Trust policy; default: the configured one."
+)
 @click.option("--at", help="Judge at this time (RFC 3339) instead of now.")
 @shared
 @click.pass_context

@@ -177,6 +177,8 @@ def _inline(code: str, known: Commands, options: set[str]) -> Iterable[str]:
 
 
 def _variable(words: tuple[str, ...], option: click.Option) -> str:
+    if isinstance(option.envvar, str):
+        return option.envvar
     return "_".join(("imagesmith", *words, str(option.name))).upper().replace("-", "_")
 
 

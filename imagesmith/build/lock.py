@@ -68,7 +68,7 @@ def lock(
         encoder=encoder.implementation,
         artefacts=resolution.artefacts,
     )
-    draft = attrs.evolve(draft, epoch=_epoch(draft, effects))
+    draft = attrs.evolve(draft, epoch=_epoch(draft, attrs.evolve(effects, fresh=True)))
     return _numbered(_expecting(draft, effects), previous)
 
 
@@ -84,7 +84,11 @@ def _prefer(previous: Manifest | None, update: Update) -> Mapping[str, str]:
 
 
 def _epoch(draft: Manifest, effects: Effects) -> int:
-    """Return the date of the newest pinned artefact, in seconds since 1970."""
+    """Return the date of the newest pinned artefact, in seconds since 1970.
+
+    The first look at the packages: where `effects` is fresh they are indexed anew, so
+    that nobody who planted an index in the store has a say in what is expected.
+    """
     dates = [
         index.built
         for arch in draft.architectures

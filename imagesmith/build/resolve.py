@@ -15,7 +15,7 @@ import attrs
 from imagesmith import compression
 from imagesmith.build import acquire
 from imagesmith.build.effects import Effects
-from imagesmith.errors import DocumentError, NetworkError, SignatureError
+from imagesmith.errors import DocumentError, IntegrityError, NetworkError, SignatureError
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Artefact, Evidence, Pin
 from imagesmith.manifest.recipe import DebianSource, Recipe
@@ -23,7 +23,7 @@ from imagesmith.model.arch import Arch
 from imagesmith.model.digest import Digest
 from imagesmith.sources.debian import closure, release
 from imagesmith.sources.debian.packages import Index, Package
-from imagesmith.sources.debian.release import Release
+from imagesmith.sources.debian.release import IndexFile, Release
 from imagesmith.trust import archive
 
 MAX_RELEASE = 16 * 1024 * 1024
@@ -172,19 +172,24 @@ def _indexes(signed: Signed, arch: Arch, used: dict[str, Digest], effects: Effec
 
 
 def _index(signed: Signed, path: str, effects: Effects) -> Index:
-    """Return one package index, decompressed once in the life of a store."""
-    file = signed.release.files[path]
+    """Return one package index; it is decompressed once where the release names its plain form.
+
+    Debian's releases do, though mirrors need not have that file (repository format,
+    "MD5Sum, SHA1, SHA256"), so what the store has under that digest is as good as signed.
+    """
     store = effects.store
-    kept = store.derived("packages", file.digest)
-    if kept is None or not store.find(kept):
+    plain = signed.release.files.get(path.rpartition(".")[0])
+    if plain is None or not store.find(plain.digest):
         _fetch_index(signed, path, effects)
-        kind = compression.kind_of(next(iter(store.chunks(file.digest)), b""))
-        chunks = compression.decompressed(
-            store.chunks(file.digest), kind, what=path, limit=MAX_INDEX
-        )
-        kept = store.add(chunks).digest
-        store.derive("packages", file.digest, kept)
-    return Index.scan(store.read(kept), source=signed.name, document=path)
+        digest = signed.release.files[path].digest
+        kind = compression.kind_of(next(iter(store.chunks(digest)), b""))
+        chunks = compression.decompressed(store.chunks(digest), kind, what=path, limit=MAX_INDEX)
+        made = store.add(chunks)
+        if plain is not None and made.digest != plain.digest:
+            expected, got = str(plain.digest), str(made.digest)
+            raise IntegrityError(what=f"{path}, decompressed", expected=expected, got=got)
+        plain = IndexFile(made.size, made.digest)
+    return Index.scan(store.read(plain.digest), source=signed.name, document=path)
 
 
 def _fetch_index(signed: Signed, path: str, effects: Effects) -> None:

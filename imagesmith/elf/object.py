@@ -1,0 +1,188 @@
+"""One ELF file's dynamic facts.
+
+Only program headers and the dynamic section are read: sections need not exist,
+and no loader looks at them (gABI, chapters 4 and 5).  Every offset, count and
+string comes from an untrusted file and is checked against it before it is used;
+what does not fit is a `MalformedElf`, never an exception.  Where two readers
+could disagree about a file (two PT_DYNAMIC, an offset that contradicts its
+address) the file is refused.
+
+pyelftools supplies the layouts of the headers.  Its own `ELFFile` is not used:
+it follows section headers and rebuilds about 120 layouts for every file, which
+costs many times the reading itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, Protocol
+
+import attrs
+
+from imagesmith.elf import dynamic, loader
+from imagesmith.elf.segment import BadElfError, Segment, Segments
+from imagesmith.model.facts import Elf, MalformedElf
+
+MAX_HEADERS: Final = 65_536
+"""Bytes of program headers: the kernel's limit (fs/binfmt_elf.c, load_elf_phdrs)."""
+MAX_INTERP: Final = 4_096
+"""PATH_MAX: the kernel takes no longer PT_INTERP."""
+MAX_PIECE: Final = 8 << 20
+"""Of each segment of a possible loader, searched for what it says of itself."""
+ET_DYN: Final = 3
+DF_1_PIE: Final = 0x8000000
+
+_PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
+_EI_NIDENT: Final = 16
+_BITS: Final[dict[int, Literal[32, 64]]] = {1: 32, 2: 64}
+_ENDIANS: Final[dict[int, Literal["little", "big"]]] = {1: "little", 2: "big"}
+
+
+def facts(view: memoryview) -> Elf | MalformedElf | None:
+    """Read the facts of the file in `view`; None if it does not start with the ELF magic."""
+    if bytes(view[:4]) != b"\x7fELF":
+        return None
+    try:
+        return _read(view)
+    except BadElfError as error:
+        return MalformedElf(str(error))
+
+
+def _read(view: memoryview) -> Elf:
+    bits, endian = _identify(bytes(view[:_EI_NIDENT]))
+    layout = _layout(bits, endian)
+    header = layout.parse(layout.header, view, 0, "file too short")
+    if header["e_version"] != "EV_CURRENT":
+        raise BadElfError("e_version is not 1")
+    segments = _segments(view, layout, header)
+    found = dynamic.read(view, segments, layout.pair)
+    elf = Elf(
+        bits=bits,
+        endian=endian,
+        osabi=view[7],
+        abiversion=view[8],
+        type=layout.half.unpack_from(view, 16)[0],
+        machine=layout.half.unpack_from(view, 18)[0],
+        flags=header["e_flags"],
+        interp=_interp(view, segments.interp),
+        dynamic=found is not None,
+        **attrs.asdict(found or dynamic.Dynamic(), recurse=False),
+    )
+    if not _may_be_loader(elf, header["e_entry"]):
+        return elf
+    pieces = [segment.content(view)[:MAX_PIECE] for segment in segments.loads]
+    return attrs.evolve(elf, loader=loader.identify(pieces))
+
+
+def _identify(ident: bytes) -> tuple[Literal[32, 64], Literal["little", "big"]]:
+    if len(ident) < _EI_NIDENT:
+        raise BadElfError("file too short")
+    if ident[4] not in _BITS:
+        raise BadElfError(f"unknown EI_CLASS {ident[4]}")
+    if ident[5] not in _ENDIANS:
+        raise BadElfError(f"unknown EI_DATA {ident[5]}")
+    if ident[6] != 1:
+        raise BadElfError(f"unknown EI_VERSION {ident[6]}")
+    if any(ident[9:]):
+        raise BadElfError("nonzero padding in e_ident")
+    return _BITS[ident[4]], _ENDIANS[ident[5]]
+
+
+class _Construct(Protocol):
+    """What this module uses of a layout of pyelftools."""
+
+    def sizeof(self) -> int: ...
+
+    def parse(self, content: bytes, /) -> Mapping[str, Any]: ...
+
+
+@attrs.frozen
+class _Layout:
+    """pyelftools' layouts for one class and byte order, and the integers read without it."""
+
+    header: _Construct
+    segment: _Construct
+    half: struct.Struct
+    word: struct.Struct
+    pair: struct.Struct
+
+    def parse(self, what: _Construct, view: memoryview, at: int, short: str) -> Mapping[str, Any]:
+        """Parse a layout at offset `at`; `short` is the problem if the file ends before it."""
+        size = what.sizeof()
+        if at + size > len(view):
+            raise BadElfError(short)
+        return what.parse(bytes(view[at : at + size]))
+
+
+@functools.cache
+def _layout(bits: Literal[32, 64], endian: Literal["little", "big"]) -> _Layout:
+    from elftools.elf.structs import ELFStructs
+
+    structs = ELFStructs(little_endian=endian == "little", elfclass=bits)
+    structs.create_basic_structs()
+    structs.create_advanced_structs()
+    order = "<" if endian == "little" else ">"
+    return _Layout(
+        structs.Elf_Ehdr,
+        structs.Elf_Phdr,
+        half=struct.Struct(order + "H"),
+        word=struct.Struct(order + "I"),
+        pair=struct.Struct(order + {32: "2I", 64: "2Q"}[bits]),
+    )
+
+
+def _segments(view: memoryview, layout: _Layout, header: Mapping[str, Any]) -> Segments:
+    found: dict[int, list[Segment]] = {_PT_LOAD: [], _PT_DYNAMIC: [], _PT_INTERP: []}
+    for kind, place in _places(view, layout, header):
+        raw = layout.parse(layout.segment, view, place, "program headers are cut")
+        segment = Segment(raw["p_offset"], raw["p_vaddr"], raw["p_filesz"])
+        if segment.offset + segment.size > len(view):
+            raise BadElfError(f"{raw['p_type']} reaches beyond the end of the file")
+        found[kind].append(segment)
+    for kind, name in ((_PT_DYNAMIC, "PT_DYNAMIC"), (_PT_INTERP, "PT_INTERP")):
+        if len(found[kind]) > 1:
+            raise BadElfError(f"more than one {name}")
+    dynamics = [segment for segment in found[_PT_DYNAMIC] if segment.size]  # debug files: empty
+    return Segments(
+        tuple(found[_PT_LOAD]),
+        next(iter(dynamics), None),
+        next(iter(found[_PT_INTERP]), None),
+    )
+
+
+def _places(
+    view: memoryview, layout: _Layout, header: Mapping[str, Any]
+) -> Iterator[tuple[int, int]]:
+    """Yield p_type and offset of the program headers that matter: parsing the others costs."""
+    count, start, size = header["e_phnum"], header["e_phoff"], layout.segment.sizeof()
+    if count and header["e_phentsize"] != size:
+        raise BadElfError(f"e_phentsize is {header['e_phentsize']}, not {size}")
+    if count * size > MAX_HEADERS:
+        raise BadElfError(f"{count} program headers")
+    if start + count * size > len(view):
+        raise BadElfError("program headers reach beyond the end of the file")
+    for place in range(start, start + count * size, size):
+        kind = layout.word.unpack_from(view, place)[0]
+        if kind in (_PT_LOAD, _PT_DYNAMIC, _PT_INTERP):
+            yield kind, place
+
+
+def _interp(view: memoryview, segment: Segment | None) -> str | None:
+    if segment is None:
+        return None
+    if segment.size > MAX_INTERP:
+        raise BadElfError("PT_INTERP is longer than PATH_MAX")
+    path = bytes(segment.content(view))
+    if not path.endswith(b"\0"):
+        raise BadElfError("PT_INTERP is not NUL-terminated")
+    if path.startswith(b"\0"):
+        raise BadElfError("PT_INTERP is empty")
+    return path.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+def _may_be_loader(elf: Elf, entry: int) -> bool:
+    """Say whether the bytes are worth searching: a loader starts by itself and needs nothing."""
+    alone = elf.interp is None and not elf.dependencies and not elf.flags_1 & DF_1_PIE
+    return elf.type == ET_DYN and elf.dynamic and alone and entry != 0

@@ -1,0 +1,7 @@
+"""From seeds to the set of paths an image needs, each with its reason.
+
+`seeds` is the way in: it traces programs (`program`, which follows `scripts`
+and hands ELF files to the elf room), adds what `patterns` name, and gives a
+`closure`.  The room sees trees, not archives; directories above the paths are
+added when the rootfs is assembled.
+"""

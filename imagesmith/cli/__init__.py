@@ -10,6 +10,7 @@ but click is imported until a command runs.
 def main() -> None:
     """Run the command line; the entry point of the `imagesmith` script."""
     import gc
+    import os
     import sys
 
     gc.set_threshold(50_000)  # trees are large and have no cycles
@@ -19,3 +20,8 @@ def main() -> None:
         app()
     except KeyboardInterrupt:  # while the modules above were loading
         sys.exit(130)
+    except SystemExit as end:
+        if end.code not in (130, 143):
+            raise
+        sys.stderr.flush()
+        os._exit(end.code)  # a thread that waits for a silent server would keep the process

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's own
     """List the objects each PATH loads, in the loader's own order.
 
-    Exit 0 if every closure is complete, 9 if something is missing or cannot be
-    loaded.  Nothing is taken from the host: what depends on its environment has
-    an option.
+    Scripts are followed to their interpreters.  Exit 0 if every closure is
+    complete, 9 if something is missing or cannot be loaded.  Nothing is taken from
+    the host: what depends on its environment has an option.
     """
     from imagesmith.cli import documents, tracing
-    from imagesmith.elf.closure import Environment, Root, load_in
+    from imagesmith.elf.closure import Environment, Root
     from imagesmith.errors import UsageError
+    from imagesmith.trace.program import program
 
     session: Session = ctx.obj
     if (options["directory"] is None) == (options["root"] is None):
@@ -49,7 +50,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> No
         lent = tracing.in_manifest(plan, session.effects(mirrors=options["mirrors"]))
     with lent as traced:
         root = Root(traced.filesystem, traced.read)
-        found = [load_in(root, path, environment) for path in paths]
+        found = [program(root, path, environment) for path in paths]
     document = [closure.to_json() for closure in found]
     text = "\n\n".join(_tree(closure) for closure in found)
     session.result(text, document[0] if len(document) == 1 else document)

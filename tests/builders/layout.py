@@ -34,6 +34,9 @@ REFERENCE = "registry.example.org/app:1.4.2"
 
 TAR = make_tar({"/etc/motd": b"hello\n"})
 
+Change = Callable[[dict[str, bytes], Callable[[str], str]], None]
+"""Breaks the members of an archive, given a way from a role to the member's name."""
+
 
 @attrs.frozen(kw_only=True)
 class Layer:
@@ -69,9 +72,7 @@ class Forge:
         """Add config, layers and image manifest; the roles of all but the first end in a number."""
         suffix = str(number or "")
         described = [
-            self.add(
-                f"layer{index or ''}", layer.media_type, layer.tar if raw is None else raw
-            )
+            self.add(f"layer{index or ''}", layer.media_type, layer.tar if raw is None else raw)
             for index, (layer, raw) in enumerate((layer, layer.content) for layer in layers)
         ]
         architecture = f"amd{number}" if number else "amd64"
@@ -144,9 +145,9 @@ def make(
     layers: Sequence[Layer] = (Layer(),),
     images: int = 1,
     nested: bool = False,
-    members: Callable[[dict[str, bytes], Callable[[str], str]], None] | None = None,
+    members: Change | None = None,
 ) -> Archive:
-    """Write an archive; `members` gets all of them and a way from a role to the member's name."""
+    """Write an archive; `members` may change what is in it."""
     forge = Forge(dict(amend or {}))
     described = [forge.image(layers, number) for number in range(images)]
     if nested:
@@ -184,6 +185,15 @@ def zipped(tar: bytes = TAR) -> Layer:
     """Return a layer compressed with gzip."""
     content = gzip.compress(tar, mtime=0)
     return Layer(tar=tar, content=content, media_type=f"{LAYER}+gzip")
+
+
+def without(member: str) -> Change:
+    """Take a member out of the archive."""
+
+    def removed(members: dict[str, bytes], at: Callable[[str], str]) -> None:
+        del members[at(member)]
+
+    return removed
 
 
 def unchanged(document: Document) -> Document:

@@ -23,6 +23,8 @@ from imagesmith.oci import archive
 from imagesmith.oci import image as oci
 from imagesmith.trust.trusted import TrustedManifest
 
+KEYS = {"diff-id": "diff-ids"}
+"""Problem codes whose key in `[expect.ARCH]` is spelled otherwise."""
 Recorded = Callable[[str], bytes | None]
 """Gives the bytes of ARCH.mtree beside the manifest, if it is there."""
 
@@ -110,7 +112,7 @@ def demand(delivery: Delivery, *, document: str) -> None:
             expected, _, got = first.problem.removeprefix("expected ").partition(", got ")
             raise NotReproducible(
                 document=document,
-                place=f"expect.{comparison.arch}.{first.code}",
+                place=f"expect.{comparison.arch}.{KEYS.get(first.code, first.code)}",
                 expected=expected,
                 got=got,
                 differences=tuple(p.problem for p in comparison.problems if p.code == "file"),

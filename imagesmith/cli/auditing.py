@@ -45,9 +45,21 @@ class Checked:
         return self.layers.problems + (self.comparison.problems if self.comparison else ())
 
 
-def check(image: ImageFound, manifest: Manifest | None, beside: ImageDirectory | None) -> Checked:
-    """Read an image's layers and hold them against what a manifest expects of it."""
-    layers = contents.read(image)
+def check(
+    found: Layout, manifest: Manifest | None, beside: ImageDirectory | None
+) -> tuple[Checked, ...]:
+    """Read the layers of every image and hold them against what a manifest expects."""
+    layers = contents.read_all(found.images)
+    pairs = zip(found.images, layers, strict=True)
+    return tuple(_check(image, layers, manifest, beside) for image, layers in pairs)
+
+
+def _check(
+    image: ImageFound,
+    layers: LayersFound,
+    manifest: Manifest | None,
+    beside: ImageDirectory | None,
+) -> Checked:
     comparison = None
     arch = manifest and next((a for a in manifest.architectures if _is(a, image)), None)
     if manifest and arch and beside:

@@ -26,8 +26,9 @@ def to_bytes(tree: Tree) -> bytes:
     targets = [entry.target for _, entry in tree if isinstance(entry, Hardlink)]
     links = Counter(targets)
     inodes = {target: number for number, target in enumerate(dict.fromkeys(targets), start=1)}
-    lines = [_SIGNATURE, b". type=dir mode=0755 uid=0 gid=0\n"]
-    for path, entry in tree:
+    lines = [_SIGNATURE]
+    root = tree.entry("/") or Directory()
+    for path, entry in [("/", root), *((path, entry) for path, entry in tree if path != "/")]:
         target = entry.target if isinstance(entry, Hardlink) else path
         file = tree.file(target)
         match entry:
@@ -42,7 +43,7 @@ def to_bytes(tree: Tree) -> bytes:
                 keywords = f"type=file {_owned(file)} {content}{_xattrs(file.xattrs)}"
                 if target in links:
                     keywords += f" nlink={links[target] + 1} inode={inodes[target]}"
-        lines.append(f".{escape(path)} {keywords}\n".encode())
+        lines.append(f".{escape(path.removesuffix('/'))} {keywords}\n".encode())
     return b"".join(lines)
 
 

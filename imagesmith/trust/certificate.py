@@ -119,7 +119,7 @@ def _components(group: tuple[Packet, ...]) -> Iterator[Component]:
             case Tag.USER_ATTRIBUTE:
                 yield Component(hashed=_IDENTITY_PREFIXES[1] + size + packet.body)
             case Tag.SIGNATURE:
-                pass
+                continue
             case other:
                 raise refuse(Reason.CERT_MALFORMED, f"packet of type {other} in a certificate")
 

@@ -47,6 +47,14 @@ def test_a_tree_is_written_one_path_a_line() -> None:
     assert mtree.to_bytes(TREE) == TEXT
 
 
+def test_the_root_has_the_first_line_whether_it_is_in_the_tree_or_not() -> None:
+    """A root that differs from root's 0755 says so."""
+    odd = mtree.to_bytes(Tree([("/", Directory(mode=0o700))]))
+
+    assert mtree.to_bytes(Tree()) == b"#mtree\n. type=dir mode=0755 uid=0 gid=0\n"
+    assert odd == b"#mtree\n. type=dir mode=0700 uid=0 gid=0\n"
+
+
 def test_parsing_gives_the_keywords_by_path() -> None:
     """Each line of an mtree can be found by its path."""
     found = mtree.parse(TEXT, document="amd64.mtree")

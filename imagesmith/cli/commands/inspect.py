@@ -29,12 +29,14 @@ def command(session: Session, image: str, files: bool, largest: int) -> None:  #
     from imagesmith.cli.app import shown
 
     found = auditing.read(Path(image))
+    layers = list(contents.read_all(found.images))
     described = [
-        _described(each, contents.read(each), files=files, largest=largest) for each in found.images
+        _described(each, read, files=files, largest=largest)
+        for each, read in zip(found.images, layers, strict=True)
     ]
     digest = str(found.digest) if found.digest else None
     document = {"reference": found.reference, "digest": digest, "images": described}
-    for problem in found.problems:
+    for problem in sorted({*found.problems, *(p for each in layers for p in each.problems)}):
         session.note(f"warning: {problem}")
     text = "\n".join([f"{found.reference} {digest}", *(_text(each) for each in described)])
     session.result(shown(text), document)
@@ -55,11 +57,11 @@ def _described(
         "layers": [
             {
                 "digest": str(layer.digest),
-                "diff-id": str(diff_id),
+                "diff-id": str(layer.diff_id) if layer.diff_id else None,
                 "size": len(layer.content),
                 "media-type": layer.media_type,
             }
-            for layer, diff_id in zip(image.layers, image.diff_ids, strict=False)
+            for layer in image.layers
         ],
         "files": len(regular),
         "entries": len(layers.tree),

@@ -73,7 +73,7 @@ def _directory(
     image = documents.at(target)
     found = trusting.manifest(session, image, options["trust"]).manifest
     problems = [
-        Problem(str(image.mtree(arch)), "rootfs", "not the mtree the manifest expects")
+        Problem(str(image.mtree(arch)), "mtree", "not the mtree the manifest expects")
         for arch, expected in found.expect
         if Digest.of(image.recorded(arch) or b"") != expected.rootfs
     ]
@@ -114,7 +114,7 @@ def _archive(
         raise UsageError(problem=f"{path}: no manifest to rebuild from", hint=hint)
     else:
         session.note(f"{path}: not held against a manifest; name one with --manifest DIR")
-    checked = [auditing.check(image, manifest, beside) for image in found.images]
+    checked = auditing.check(found, manifest, beside)
     problems = [*found.problems, *(p for each in checked for p in each.problems)]
     comparisons = [each.comparison for each in checked if each.comparison]
     identical = len(checked) > 1 and all(each.level == "identical" for each in comparisons)
@@ -135,7 +135,8 @@ def _manifest_of(reference: str, named: str | None) -> ImageDirectory | None:
 
     if named:
         return documents.at(named)
-    name = reference.rpartition(":")[0] or reference
+    folder, slash, last = reference.rpartition("/")
+    name = folder + slash + last.partition(":")[0]
     candidate = documents.ImageDirectory(Path("manifests") / name)
     plain = name and not name.startswith("/") and ".." not in name.split("/")
     return candidate if plain and candidate.manifest.is_file() else None

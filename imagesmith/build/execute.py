@@ -79,7 +79,9 @@ def rootfs(plan: Plan, contents: Contents, effects: Effects) -> Rootfs:
     if plan.rootfs.os_release:
         reasons = {**metadata.os_release(whole), **reasons}
     if plan.rootfs.licences:
-        reasons = {**metadata.licences(whole, reasons), **reasons}
+        copied = generated.ca_certificates(whole.tree) if plan.rootfs.ca_bundle else ()
+        shipped = [*reasons, *(path for path, _ in copied)]
+        reasons = {**metadata.licences(whole, shipped), **reasons}
     tree = assemble.assemble(whole, reasons, made)
     reasons |= {path: Reason("generated", None) for path in made}
     return Rootfs(tree=tree, closure=closure, reasons=reasons, overlay=whole)

@@ -6,7 +6,7 @@ and the pinned packages only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from imagesmith.errors import PathNotFound
 from imagesmith.manifest.sections import RootfsSection, User
@@ -55,13 +55,16 @@ def ca_bundle(tree: Tree, *, read: Callable[[File], bytes]) -> bytes:
     update-ca-certificates(8) does the same in the order of its configuration;
     here every certificate the pinned packages ship is trusted.
     """
-    certificates = [
-        read(entry)
-        for path, entry in tree
-        if path.startswith(CA_SOURCE) and path.endswith(".crt") and isinstance(entry, File)
-    ]
+    certificates = [read(entry) for _, entry in ca_certificates(tree)]
     if not certificates:
         raise PathNotFound(
             path=f"{CA_SOURCE}**.crt", what="CA certificate", hint="add ca-certificates to names"
         )
     return b"".join(text if text.endswith(b"\n") else text + b"\n" for text in certificates)
+
+
+def ca_certificates(tree: Tree) -> Iterator[tuple[str, File]]:
+    """Yield the single certificates that packages ship, sorted by path."""
+    for path, entry in tree:
+        if path.startswith(CA_SOURCE) and path.endswith(".crt") and isinstance(entry, File):
+            yield path, entry

@@ -56,6 +56,7 @@ def test_the_image_holds_the_closure_and_nothing_else(world: World) -> None:
         "/usr/lib/x86_64-linux-gnu/libgreet.so.1.0",
         "/usr/lib64/ld-linux-x86-64.so.2",
         "/usr/share/doc/base-files/copyright",
+        "/usr/share/doc/ca-certificates/copyright",
         "/usr/share/doc/hello/copyright",
         "/usr/share/doc/libc6/copyright",
         "/usr/share/doc/libgreet1",
@@ -278,6 +279,61 @@ def test_the_recipe_digest_is_that_of_the_file(world: World) -> None:
     manifest = manifests.parse(world.manifest.read_bytes(), document="m")
 
     assert manifest.recipe == Digest.of(world.recipe.read_bytes())
+
+
+def test_checking_a_lock_names_everything_that_is_stale(world: World) -> None:
+    """Recipe, sections and mtrees; a missing manifest too."""
+    world.edit(world.recipe, "ca-bundle = true", "ca-bundle = false")
+    (world.image / "arm64.mtree").write_text("#mtree\n")
+    stale = world.run("lock", str(world.image), "--check", "--json")
+    world.manifest.unlink()
+    missing = world.run("lock", str(world.image), "--check")
+
+    assert stale.status == 1
+    assert stale.json["problems"] == [
+        f"{world.manifest}: locked from another recipe.toml",
+        f"{world.manifest}: [rootfs] is not the recipe's",
+        f"{world.image}/arm64.mtree: not the one the manifest expects",
+    ]
+    assert (missing.status, missing.out) == (1, f"{world.manifest}: missing\n")
+
+
+def test_the_summary_of_a_lock_names_what_came_and_went(world: World) -> None:
+    """A line a package; an architecture that was dropped loses its mtree."""
+    world.edit(world.recipe, '"ca-certificates", ', "")
+    world.edit(world.recipe, "ca-bundle = true", "ca-bundle = false")
+    world.edit(world.recipe, '["amd64", "arm64"]', '["arm64"]')
+    gone = world.ok("lock", str(world.image))
+    world.edit(world.recipe, '"hello", ', '"hello", "ca-certificates", ')
+    back = world.ok("lock", str(world.image))
+
+    assert "- ca-certificates 20230311\n" in gone.err
+    assert "+ ca-certificates 20230311\n" in back.err
+    assert not (world.image / "amd64.mtree").exists()
+
+
+def test_verify_reports_an_image_of_another_architecture(world: World) -> None:
+    """The manifest is not locked for what the archive holds."""
+    world.build("--arch", "arm64")
+    world.edit(world.recipe, '["amd64", "arm64"]', '["amd64"]')
+    world.ok("lock", str(world.image))
+    world.ok("sign", str(world.image), "--key", str(world.root / "signer.asc"))
+    said = world.run("verify", str(world.tar), "--manifest", str(world.image), "--json")
+
+    assert said.status == 1
+    assert [p["code"] for p in said.json["problems"]] == ["platform"]
+
+
+def test_verify_finds_the_manifest_by_the_images_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """manifests/NAME below the current directory, and rebuilds from it."""
+    world.build()
+    monkeypatch.chdir(world.root)
+    said = world.ok("verify", str(world.tar), "--rebuild")
+
+    assert "rebuilt amd64: identical" in said.err
+    assert said.out.splitlines()[0] == "amd64: identical"
 
 
 def test_init_writes_a_recipe_that_lock_accepts(world: World, tmp_path: Path) -> None:

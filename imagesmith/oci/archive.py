@@ -195,4 +195,4 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _refused(path: Path, error: OSError) -> HostError:
-    return HostError(path=str(path), problem=error.strerror or str(error))
+    return HostError(path=str(path), problem=(error.strerror or str(error)).lower())

@@ -222,6 +222,52 @@ class TestConfiguration:
 
         assert said.status == 0, said.err
 
+    def test_the_hosts_keyrings_are_used_unless_some_are_named(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Every keyring of the host that can be read; a named one must exist."""
+        from imagesmith.cli import configuration
+
+        rings = tmp_path / "rings"
+        rings.mkdir()
+        (rings / "b.asc").write_bytes(b"b")
+        (rings / "a.gpg").write_bytes(b"a")
+        (rings / "twin.gpg").write_bytes(b"a")
+        (rings / "large.gpg").write_bytes(b"x" * (configuration.MAX_KEYRING + 1))
+        (rings / "folder.gpg").mkdir()
+        (rings / "notes.txt").write_bytes(b"no keyring")
+        monkeypatch.setattr(configuration, "KEYRINGS", (rings, tmp_path / "none"))
+        missing = world.run("lock", str(world.image), "--keyring", str(tmp_path / "none.gpg"))
+        large = world.run("lock", str(world.image), "--keyring", str(rings / "large.gpg"))
+
+        assert configuration.keyrings(()) == (b"a", b"b")
+        assert configuration.keyrings((rings / "b.asc",)) == (b"b",)
+        assert "none.gpg: no such file or directory" in missing.err
+        assert (missing.status, large.status) == (2, 2)
+
+    def test_a_configuration_nobody_can_read_is_no_configuration(self, tmp_path: Path) -> None:
+        """In its default place; one that was named must be readable."""
+        world = World(tmp_path)
+        (tmp_path / "imagesmith").write_text("a file where a directory would be")
+        env = {"IMAGESMITH_CONFIG": "", "XDG_CONFIG_HOME": str(tmp_path)}
+
+        assert world.run("store", "path", env=env).status == 0
+        (tmp_path / "folder").mkdir()
+        assert world.run("--config", str(tmp_path / "folder"), "store", "path").status == 2
+
+    def test_a_passphrase_must_be_text(self, world: World) -> None:
+        """In UTF-8."""
+        reader, writer = os.pipe()
+        os.write(writer, b"\xff\n")
+        os.close(writer)
+        said = world.run(
+            *("keys", "generate", "Me", "-o", str(world.root / "x.asc")),
+            *("--passphrase-fd", str(reader)),
+        )
+        os.close(reader)
+
+        assert (said.status, "not UTF-8" in said.err) == (2, True)
+
     def test_no_mirror_is_an_error_that_says_how_to_set_one(self, world: World) -> None:
         """For a suite nobody knows."""
         world.edit(world.root / "config.toml", '"*" =', '"other" =')

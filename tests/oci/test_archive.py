@@ -215,9 +215,9 @@ class TestWrite:
     @pytest.mark.parametrize(
         ("name", "problem"),
         [
-            ("missing/image.tar", "No such file or directory"),
-            ("file/image.tar", "Not a directory"),
-            ("n" * 250, "File name too long"),
+            ("missing/image.tar", "no such file or directory"),
+            ("file/image.tar", "not a directory"),
+            ("n" * 250, "file name too long"),
         ],
     )
     def test_an_unusable_place_is_an_error(self, target: Path, name: str, problem: str) -> None:
@@ -258,7 +258,7 @@ class TestFaults:
         """A clean error, nothing at the path, nothing beside it."""
         done = writing(target, limit=65536)
 
-        assert f"{target}: File too large\n" == done.stdout
+        assert f"{target}: file too large\n" == done.stdout
         assert list(target.parent.iterdir()) == []
 
     @pytest.mark.parametrize(
@@ -318,13 +318,13 @@ class TestFaults:
         """Nothing is left on it."""
 
         def failing(_file: BinaryIO, _operation: int) -> None:
-            raise OSError(errno.ENOLCK, "No locks available")
+            raise OSError(errno.ENOLCK, "no locks available")
 
         monkeypatch.setattr(fcntl, "flock", failing)
         with pytest.raises(HostError) as caught:
             write_archive(target, BOTH)
 
-        assert HostError(path=str(target), problem="No locks available") == caught.value
+        assert HostError(path=str(target), problem="no locks available") == caught.value
         assert list(target.parent.iterdir()) == []
 
     def test_a_file_lost_before_it_was_locked_is_made_again(

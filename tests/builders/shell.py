@@ -76,11 +76,15 @@ class Shell:
         """Run a command of imagesmith."""
         return self.run("imagesmith", *arguments, limit=limit)
 
-    def ok(self, *arguments: str | Path) -> Ended:
-        """Run a command of imagesmith that must end with 0."""
-        ended = self.imagesmith(*arguments)
-        assert ended.status == 0, ended.err
+    def expect(self, *command: str | Path) -> Ended:
+        """Run any program, which must end with 0."""
+        ended = self.run(*command)
+        assert ended.status == 0, f"{command[0]}: {ended.err}"
         return ended
+
+    def ok(self, *arguments: str | Path) -> Ended:
+        """Run a command of imagesmith, which must end with 0."""
+        return self.expect("imagesmith", *arguments)
 
     def elsewhere(self, directory: Path, *, store: Path | None = None) -> Shell:
         """Return a shell in another directory, with another store if one is named."""

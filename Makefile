@@ -19,6 +19,7 @@ help:
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m compileall -q imagesmith
 	@touch $@
 
 demo: $(STAMP)
@@ -51,7 +52,7 @@ docs: $(STAMP)
 	$(BIN)/python docs/check.py
 
 bench: $(STAMP)
-	$(BIN)/python -m bench
+	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 golden: $(STAMP)
 	IMAGESMITH_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/oci

@@ -16,19 +16,19 @@ from typing import Self
 from imagesmith.errors import IntegrityError
 from imagesmith.model.digest import Digest
 from imagesmith.model.tree import File, Span, Tree
-from imagesmith.store import Store
+from imagesmith.store import ReadSpan, Store
 
 CHUNK = 1024 * 1024
 
 
 class Contents:
-    """Files of a tree by their spans; blobs stay mapped until it is closed."""
+    """Files of a tree by their spans; blobs stay open until it is closed."""
 
     def __init__(self, store: Store) -> None:
         """Read spans of blobs in `store`."""
         self._store = store
         self._stack = ExitStack()
-        self._views: dict[Digest, memoryview] = {}
+        self._readers: dict[Digest, ReadSpan] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -39,18 +39,15 @@ class Contents:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._views.clear()
+        self._readers.clear()
         self._stack.__exit__(kind, error, trace)
 
-    def chunks(self, file: File) -> Iterator[memoryview]:
-        """Yield a file's content; IntegrityError after the last chunk if it is not the indexed one.
-
-        The chunks are valid until the next one is asked for.
-        """
-        view = self._view(file)
+    def chunks(self, file: File) -> Iterator[bytes]:
+        """Yield a file's content; IntegrityError in the end if it is not the indexed one."""
+        read = self._reader(file)
         running = hashlib.sha256()
         for start in range(0, file.size, CHUNK):
-            chunk = view[start : start + CHUNK]
+            chunk = read(start, min(CHUNK, file.size - start))
             running.update(chunk)
             yield chunk
         got = Digest(running.hexdigest())
@@ -80,12 +77,13 @@ class Contents:
 
         return read
 
-    def _view(self, file: File) -> memoryview:
+    def _reader(self, file: File) -> ReadSpan:
+        """Return how to read slices of one file."""
         content = file.content
         if not isinstance(content, Span):
-            return memoryview(content)
-        view = self._views.get(content.blob)
-        if view is None:
-            view = self._stack.enter_context(self._store.map(content.blob))
-            self._views[content.blob] = view
-        return view[content.offset : content.offset + file.size]
+            return lambda start, size: content[start : start + size]
+        blob = content.blob
+        if blob not in self._readers:
+            self._readers[blob] = self._stack.enter_context(self._store.spans(blob))
+        read, offset = self._readers[blob], content.offset
+        return lambda start, size: read(offset + start, size)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from imagesmith.build.effects import Effects
 from imagesmith.build.plan import Wanted
 from imagesmith.elf import object as elf
 from imagesmith.errors import IntegrityError
 from imagesmith.model.digest import Digest
 from imagesmith.model.facts import Facts
+from imagesmith.store import forget_pages
 from imagesmith.unpack import deb, script, tar
 from imagesmith.unpack.codec import PackageIndex
 
 MAX_UNPACKED = 8 * 1024**3
 """Most bytes one package may decompress to."""
+RESIDENT = 32 * 1024**2
+"""Bytes of a payload that may be in memory at once."""
 
 
 def index(item: Wanted, effects: Effects) -> PackageIndex:
@@ -25,7 +30,7 @@ def index(item: Wanted, effects: Effects) -> PackageIndex:
         control = deb.control(view, parts, artefact=artefact)
         blob = store.add(deb.payload(view, parts, artefact=artefact, limit=MAX_UNPACKED))
     with store.map(blob.digest) as view:
-        tree = tar.index(view, blob=blob.digest, artefact=artefact, facts=facts)
+        tree = tar.index(view, blob=blob.digest, artefact=artefact, facts=_sparing(view))
     return PackageIndex(
         artefact=item.digest, blob=blob.digest, built=parts.built, control=control, tree=tree
     )
@@ -38,6 +43,21 @@ def _verify(item: Wanted, view: memoryview, effects: Effects) -> None:
         effects.store.quarantine(item.digest)
         hint = "the damaged blob was set aside; run again to fetch it anew"
         raise IntegrityError(what=str(item), expected=str(item.digest), got=str(got), hint=hint)
+
+
+def _sparing(mapped: memoryview) -> Callable[[memoryview], Facts | None]:
+    """Return `facts`, giving back the pages of `mapped` now and then: payloads may be huge."""
+    touched = 0
+
+    def look(body: memoryview) -> Facts | None:
+        nonlocal touched
+        touched += len(body)
+        if touched > RESIDENT:
+            touched = 0
+            forget_pages(mapped)
+        return facts(body)
+
+    return look
 
 
 def facts(view: memoryview) -> Facts | None:

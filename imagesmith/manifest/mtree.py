@@ -9,6 +9,7 @@ attributes are `xattr.NAME=BASE64`.
 from __future__ import annotations
 
 import base64
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -16,9 +17,8 @@ from imagesmith.errors import DocumentError
 from imagesmith.model.tree import Directory, File, Hardlink, Symlink, Tree, Xattrs, sort_key
 
 _SIGNATURE = b"#mtree\n"
-_PLAIN = frozenset(
-    b"!\"$%&'()*+,-./0123456789:;<>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~"
-)
+_PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b"#\\")
+_ALL_PLAIN = re.compile(r"[!\"$-\[\]-~]*\Z")
 
 
 def to_bytes(tree: Tree) -> bytes:
@@ -91,6 +91,8 @@ def _changes(before: str, after: str) -> str:
 
 def escape(path: str) -> str:
     r"""Spell a path in plain ASCII, other bytes as `\ooo`."""
+    if _ALL_PLAIN.match(path):
+        return path
     return "".join(chr(b) if b in _PLAIN else f"\\{b:03o}" for b in sort_key(path))
 
 

@@ -7,11 +7,13 @@ lends the bytes for verification by the caller.  `derive` remembers that a pure
 function of one digest gave another.  `verify` looks at everything, `collect`
 throws away what was not used for a while.
 
-`layout` knows the names, `draft` how a file gets one, `upkeep` walks them all;
+`layout` knows the names, `draft` how a file gets one, `lending` how its bytes are read
+in place, `upkeep` walks them all;
 `store` has the verbs.
 """
 
+from imagesmith.store.lending import ReadSpan, forget_pages
 from imagesmith.store.store import Blob, Store
 from imagesmith.store.upkeep import Collected, Problem
 
-__all__ = ["Blob", "Collected", "Problem", "Store"]
+__all__ = ["Blob", "Collected", "Problem", "ReadSpan", "Store", "forget_pages"]

@@ -35,6 +35,7 @@ from imagesmith.model.digest import Digest
 from imagesmith.store import upkeep
 from imagesmith.store.draft import READ_SIZE, Draft, clear, kept_draft, new_draft
 from imagesmith.store.layout import Layout, host_errors, make_directory, prepare, refusal
+from imagesmith.store.lending import ReadSpan, span_reader
 from imagesmith.store.upkeep import Collected, Problem
 
 TOUCH_INTERVAL = 24 * 60 * 60
@@ -141,6 +142,13 @@ class Store:
                 view.release()
                 if isinstance(mapped, mmap.mmap):
                     mapped.close()
+
+    @contextmanager
+    def spans(self, digest: Digest) -> Iterator[ReadSpan]:
+        """Lend a way to read slices, unverified; one descriptor is held meanwhile."""
+        with self._opened(digest) as (path, descriptor):
+            self._touch(path, os.fstat(descriptor))
+            yield span_reader(path, descriptor)
 
     def derived(self, kind: str, key: Digest) -> Digest | None:
         """Return what `derive` was told last, if that blob is still here: a claim."""

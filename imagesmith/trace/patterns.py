@@ -10,13 +10,14 @@ A directory that a pattern names stands for everything under it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import attrs
 
 from imagesmith.model.resolve import Found, resolve
-from imagesmith.model.tree import Directory, Filesystem
+from imagesmith.model.tree import Directory, Filesystem, sort_key
 
 _MAGIC: Final = re.compile(r"[*?[]")
 _TOKEN: Final = re.compile(r"(?<![^/])\*\*/|\*+|\?|\[(?:[!^][^/]|[^/!^])[^\]/]*\]|.", re.DOTALL)
@@ -66,12 +67,20 @@ def with_content(filesystem: Filesystem, named: Iterable[str], paths: Listing) -
             continue
         content: Iterable[str] = ()
         if isinstance(filesystem.entry(path), Directory):
-            above = path.rstrip("/") + "/"
-            content = (below for below in paths() if below.startswith(above))
+            content = _below(path.rstrip("/") + "/", paths())
         for each in (path, *content):
             if each not in seen:
                 seen.add(each)
                 yield each
+
+
+def _below(above: str, paths: Sequence[str]) -> Iterator[str]:
+    """Yield the paths that start with `above`: together, as paths are sorted by their bytes."""
+    start = bisect_left(paths, sort_key(above), key=sort_key)
+    for place in range(start, len(paths)):
+        if not paths[place].startswith(above):
+            return
+        yield paths[place]
 
 
 def _split(pattern: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from imagesmith.errors import HostError, ImagesmithError, IntegrityError, NetworkError
 from imagesmith.model.digest import Digest
-from imagesmith.store import Blob, Store
+from imagesmith.store import Blob, Store, forget_pages
 from imagesmith.store.store import TOUCH_INTERVAL
 
 CONTENT = bytes(range(256)) * 8000
@@ -42,6 +42,13 @@ class Source:
                 yield self.content[start : self.break_at]
                 raise NetworkError(what=WHAT, problem="the connection was lost")
             yield self.content[start:end]
+
+
+def _resident(path: Path) -> int:
+    """Return how many bytes of a mapped file are in this process's memory (proc(5))."""
+    maps = Path("/proc/self/smaps").read_text()
+    entry = maps.partition(f"{path}\n")[2]
+    return int(entry.partition("Rss:")[2].split()[0]) * 1024
 
 
 @pytest.fixture
@@ -395,8 +402,40 @@ class TestTampering:
             thread.join()
 
 
+class TestSpans:
+    """A blob can be read slice by slice."""
+
+    def test_slices_are_the_bytes_at_an_offset(self, store: Store) -> None:
+        """In any order; the last one is short."""
+        store.add([CONTENT])
+        with store.spans(DIGEST) as read:
+            end, start, beyond = read(len(CONTENT) - 5, 10), read(3, 7), read(len(CONTENT), 1)
+
+        assert (start, end, beyond) == (CONTENT[3:10], CONTENT[-5:], b"")
+
+    def test_what_is_no_blob_cannot_be_read(self, store: Store) -> None:
+        """As for every other way."""
+        with pytest.raises(IntegrityError), store.spans(DIGEST):
+            raise AssertionError("lent what is not there")
+
+
 class TestMap:
     """A blob can be looked at without being copied."""
+
+    def test_forgotten_pages_come_back(self, store: Store) -> None:
+        """The memory is given back, the bytes are not; what is no mapping is left alone."""
+        store.add([CONTENT])
+        with store.map(DIGEST) as view:
+            before = bytes(view)
+            resident = _resident(store.layout.blob(DIGEST))
+            forget_pages(view)
+            after = _resident(store.layout.blob(DIGEST))
+
+            assert (before, bytes(view)) == (CONTENT, CONTENT)
+        forget_pages(memoryview(b"no mapping"))
+
+        assert resident >= len(CONTENT)
+        assert after == 0
 
     def test_slices_may_outlive_it(self, store: Store) -> None:
         """The mapping goes with the last of them."""

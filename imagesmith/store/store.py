@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import mmap
 import os
 import secrets
@@ -30,12 +29,12 @@ from pathlib import Path
 
 import attrs
 
-from imagesmith.errors import IntegrityError
+from imagesmith.errors import HostError, IntegrityError
 from imagesmith.model.digest import Digest
 from imagesmith.store import upkeep
-from imagesmith.store.draft import READ_SIZE, Draft, clear, kept_draft, new_draft
+from imagesmith.store.draft import Draft, clear, kept_draft, new_draft
 from imagesmith.store.layout import Layout, host_errors, make_directory, prepare, refusal
-from imagesmith.store.lending import ReadSpan, span_reader
+from imagesmith.store.lending import ReadSpan, damaged, span_reader, verified
 from imagesmith.store.upkeep import Collected, Problem
 
 TOUCH_INTERVAL = 24 * 60 * 60
@@ -117,18 +116,20 @@ class Store:
         return b"".join(self.chunks(digest))
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
-        """Yield the bytes, 1 MiB at a time; IntegrityError at the end if they are others."""
-        found = hashlib.sha256()
+        """Yield the bytes, 1 MiB at a time; IntegrityError at the end if they are others.
+
+        What is damaged is set aside, so that the next run fetches it or makes it anew.
+        """
+        try:
+            yield from self._verified(digest)
+        except IntegrityError:
+            with suppress(HostError):
+                self.quarantine(digest)
+            raise
+
+    def _verified(self, digest: Digest) -> Iterator[bytes]:
         with self._opened(digest) as (path, descriptor):
-            while True:
-                with host_errors(path):
-                    chunk = os.read(descriptor, READ_SIZE)
-                if not chunk:
-                    break
-                found.update(chunk)
-                yield chunk
-            if found.hexdigest() != digest.hex:
-                raise _damaged(path, digest, str(Digest(found.hexdigest())))
+            yield from verified(path, descriptor, digest)
 
     @contextmanager
     def map(self, digest: Digest) -> Iterator[memoryview]:
@@ -184,7 +185,7 @@ class Store:
 
     def verify(self) -> Iterator[Problem]:
         """Hash every blob, look at every name, and yield what is wrong."""
-        return upkeep.verify(self.layout, self.chunks)
+        return upkeep.verify(self.layout, self._verified)
 
     def collect(self, *, unused_for: int, now: int) -> Collected:
         """Remove what was not used for that many seconds; waits for everybody in `in_use`.
@@ -226,14 +227,14 @@ class Store:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError as error:
-            raise _damaged(path, digest, "no file") from error
+            raise damaged(path, digest, "no file") from error
         except OSError as error:
             if error.errno not in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
                 raise refusal(error, path) from error
-            raise _damaged(path, digest, "no regular file") from error
+            raise damaged(path, digest, "no regular file") from error
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _damaged(path, digest, "no regular file")
+                raise damaged(path, digest, "no regular file")
             yield path, descriptor
         finally:
             os.close(descriptor)
@@ -259,15 +260,6 @@ class Store:
         if abs(now - status.st_mtime) >= TOUCH_INTERVAL:
             with suppress(OSError):
                 os.utime(path, (now, now), follow_symlinks=False)
-
-
-def _damaged(path: Path, digest: Digest, got: str) -> IntegrityError:
-    return IntegrityError(
-        what=str(path),
-        expected=str(digest),
-        got=got,
-        hint="imagesmith store verify lists everything that is damaged",
-    )
 
 
 def _fill(draft: Draft, fetch: Callable[[int], Iterable[bytes]], wanted: Blob, what: str) -> None:

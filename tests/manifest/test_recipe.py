@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 from builders.documents import KEY, RECIPE, SOURCE
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imagesmith.errors import DocumentError
 from imagesmith.manifest import recipe as recipes
 from imagesmith.manifest.recipe import PackageRequest, Recipe
-from imagesmith.manifest.sections import TraceSection
+from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSection, User
 from imagesmith.model import arch
+from imagesmith.model.config import ImageConfig
 
 MINIMAL = f"""\
 name = "tool"
@@ -49,6 +54,71 @@ def test_what_is_written_is_read_back() -> None:
 
     assert recipes.parse(written, document="r.toml") == RECIPE
     assert recipes.to_bytes(recipes.parse(written, document="r.toml")) == written
+
+
+TEXTS = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc", "Cf"]), max_size=8)
+PATHS = st.lists(
+    st.text(string.ascii_letters + ".-_ é", min_size=1, max_size=6).filter(
+        lambda part: part not in (".", "..")
+    ),
+    min_size=1,
+    max_size=3,
+).map(lambda parts: "/" + "/".join(parts))
+UNIQUE_PATHS = st.lists(PATHS, max_size=3, unique=True).map(tuple)
+
+
+@st.composite
+def recipes_of_any_shape(draw: st.DrawFn) -> Recipe:
+    """Draw recipes that differ in everything a person may write freely."""
+    uids = sorted(draw(st.sets(st.integers(1, 2**32 - 2), max_size=3)))
+    users = tuple(
+        User(name=f"u{n}", uid=uid, gid=draw(st.integers(1, 70000)), home=draw(PATHS))
+        for n, uid in enumerate(uids)
+    )
+    pairs = st.dictionaries(
+        st.text(string.ascii_letters + " ./é", min_size=1, max_size=5), TEXTS, max_size=3
+    ).map(lambda drawn: tuple(sorted(drawn.items())))
+    return Recipe(
+        name=draw(st.sampled_from(["a", "team/a-b", "x.y_z"])),
+        architectures=tuple(
+            arch.parse(name)
+            for name in sorted(draw(st.sets(st.sampled_from(sorted(arch.ARCHES)), min_size=1)))
+        ),
+        sources=(("debian", SOURCE), ("other", SOURCE)),
+        packages=(
+            PackageRequest(
+                sources=draw(st.sampled_from([("debian",), ("debian", "other")])),
+                names=draw(st.sampled_from([("a1",), ("a1", "b+2=1:2~3")])),
+            ),
+        ),
+        trace=TraceSection(seeds=(draw(PATHS),), include=draw(UNIQUE_PATHS)),
+        rootfs=RootfsSection(
+            ca_bundle=draw(st.booleans()),
+            os_release=draw(st.booleans()),
+            licences=draw(st.booleans()),
+            users=users,
+        ),
+        image=ImageSection(
+            config=ImageConfig(
+                entrypoint=tuple(draw(st.lists(TEXTS, max_size=3))),
+                cmd=tuple(draw(st.lists(TEXTS, max_size=3))),
+                env=draw(pairs),
+                labels=draw(pairs),
+                user=draw(st.sampled_from(["", "root", "7", *(user.name for user in users)])),
+                volumes=tuple(sorted(draw(UNIQUE_PATHS))),
+                exposed_ports=draw(st.sampled_from([(), ("53/udp", "80/tcp")])),
+            ),
+            compression=draw(st.sampled_from(["zstd", "gzip", "none"])),
+        ),
+    )
+
+
+@given(recipes_of_any_shape())
+def test_any_recipe_is_read_back_as_it_was_written(recipe: Recipe) -> None:
+    """Whatever people put into it."""
+    written = recipes.to_bytes(recipe)
+
+    assert recipes.parse(written, document="r.toml") == recipe
 
 
 def test_the_order_of_architectures_does_not_matter() -> None:

@@ -154,7 +154,7 @@ def _options(context: click.Context) -> dict[str, click.Option]:
 def shown(found: Iterable[Page], known: Commands) -> Iterator[Problem]:
     """Yield commands, options and variables that pages show and that do not exist."""
     options = {name for context in known.values() for name in _options(context)}
-    variables = {_variable(words, o) for words, c in known.items() for o in _options(c).values()}
+    variables = {_variable(o) for c in known.values() for o in _options(c).values()}
     for page in found:
         for number, line in page.fenced():
             for call in CALL.findall(QUOTED.sub("X", line)):
@@ -176,10 +176,8 @@ def _inline(code: str, known: Commands, options: set[str]) -> Iterable[str]:
     return (f"no command has an option {words[0]}",) if wrong else ()
 
 
-def _variable(words: tuple[str, ...], option: click.Option) -> str:
-    if isinstance(option.envvar, str):
-        return option.envvar
-    return "_".join(("imagesmith", *words, str(option.name))).upper().replace("-", "_")
+def _variable(option: click.Option) -> str:
+    return option.envvar if isinstance(option.envvar, str) else ""
 
 
 def _unknown(arguments: Iterable[str], known: Commands) -> Iterator[str]:

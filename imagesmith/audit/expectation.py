@@ -44,22 +44,47 @@ class Comparison:
     """Empty unless the level is *different*."""
 
 
-def compare(result: Result, expected: Expectation, recorded: bytes | None) -> Comparison:
-    """Hold `result` against `expected`; `recorded` is the manifest's ARCH.mtree, if at hand."""
-    problems = [
-        Problem(result.arch, code, f"expected {wanted}, got {got}")
-        for code, wanted, got in (
-            ("rootfs", expected.rootfs, Digest.of(result.rootfs)),
-            ("diff-id", _joined(expected.diff_ids), _joined(result.diff_ids)),
-            ("config", expected.config, result.config),
-        )
-        if wanted != got
-    ]
+def compare(
+    result: Result, expected: Expectation, recorded: bytes | None, *, exact: bool = False
+) -> Comparison:
+    """Hold `result` against `expected`; `recorded` is the manifest's ARCH.mtree, if at hand.
+
+    `exact` says that the encoder the manifest names was used: then nothing excuses
+    another image digest.
+    """
+    problems: list[Problem] = []
+    rootfs = Digest.of(result.rootfs)
+    if rootfs != expected.rootfs:
+        text = f"expected {expected.rootfs}, got {rootfs}"
+        problems.append(Problem(result.arch, "rootfs", text))
+    if result.diff_ids != expected.diff_ids:
+        text = f"expected {_joined(expected.diff_ids)}, got {_joined(result.diff_ids)}"
+        problems.append(Problem(result.arch, "diff-id", text))
+    if result.config != expected.config:
+        text = f"expected {expected.config}, got {result.config}"
+        problems.append(Problem(result.arch, "config", text))
+    if exact and not problems and result.image != expected.image:
+        text = f"expected {expected.image}, got {result.image}"
+        problems.append(Problem(result.arch, "image", text))
     problems += differences(result, expected, recorded)
     level: Level = "different" if problems else "equivalent"
     if not problems and result.image == expected.image:
         level = "identical"
     return Comparison(arch=result.arch, level=level, problems=tuple(problems))
+
+
+def index_problems(
+    comparisons: Sequence[Comparison], got: Digest | None, expected: Digest | None
+) -> tuple[Problem, ...]:
+    """Hold the image index over all images of a manifest against `expected`.
+
+    Equivalent images have another index than identical ones; it is asked for only
+    where nothing else excuses a difference.
+    """
+    excused = any(each.level != "identical" for each in comparisons)
+    if expected is None or got == expected or excused:
+        return ()
+    return (Problem("index.json", "index", f"expected {expected}, got {got}"),)
 
 
 def differences(result: Result, expected: Expectation, recorded: bytes | None) -> Sequence[Problem]:

@@ -25,6 +25,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "document": "a document that is missing, no strict JSON, or of another shape",
         "file": "a file that differs from the recorded mtree",
         "history": "a history that does not tell of each layer",
+        "image": "an image manifest that is not the expected one, though its encoder is",
         "index": "an image index without images, nested too deeply, or not the expected one",
         "layer": "a layer that does not decompress, or is no tar every runtime reads alike",
         "layout-version": "an oci-layout of another version",

@@ -17,7 +17,13 @@ import attrs
 
 from imagesmith.build.effects import Effects, Stream
 from imagesmith.build.plan import Wanted
-from imagesmith.errors import ImagesmithError, IntegrityError, NetworkError
+from imagesmith.errors import (
+    ImagesmithError,
+    IntegrityError,
+    MalformedArtefact,
+    NetworkError,
+    SignatureError,
+)
 from imagesmith.model import canonical
 from imagesmith.model.digest import Digest
 from imagesmith.store import Blob
@@ -119,9 +125,9 @@ def first_mirror(path: str, suite: str, attempt: Callable[[str], _Out], effects:
     for base in bases:
         try:
             return attempt(base)
-        except (NetworkError, IntegrityError) as error:
+        except (NetworkError, IntegrityError, SignatureError) as error:
             errors.append(error)
-    wrong = next((error for error in errors if isinstance(error, IntegrityError)), None)
+    wrong = next((error for error in errors if not isinstance(error, NetworkError)), None)
     raise wrong or errors[-1]
 
 
@@ -150,6 +156,9 @@ def _kept(key: Digest, item: Wanted, effects: Effects) -> PackageIndex | None:
     kept = None if effects.fresh else effects.store.derived("index", key)
     if kept is None:
         return None
-    found = codec.from_bytes(effects.store.read(kept))
+    try:
+        found = codec.from_bytes(effects.store.read(kept))
+    except MalformedArtefact:  # the pointer leads to something else
+        return None
     usable = found.artefact == item.digest and effects.store.find(found.blob)
     return found if usable else None

@@ -10,6 +10,7 @@ import attrs
 from imagesmith import compression
 from imagesmith.audit import expectation
 from imagesmith.audit.expectation import Comparison, Result
+from imagesmith.audit.problem import Problem
 from imagesmith.build import plan, results
 from imagesmith.build.effects import Effects
 from imagesmith.build.results import Built
@@ -43,6 +44,15 @@ class Delivery:
         return tuple(result.image for result in self.built)
 
     @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return everything in which the images are not the expected ones."""
+        found = tuple(problem for each in self.comparisons for problem in each.problems)
+        if found or len(self.comparisons) < len(self.manifest.architectures):
+            return found
+        index = self.manifest.expect_index
+        return expectation.index_problems(self.comparisons, self.digest, index)
+
+    @property
     def digest(self) -> Digest:
         """Return the digest people know the result by."""
         return oci.digest(self.images)
@@ -67,8 +77,11 @@ def build(
     for arch in arches:
         expected = manifest.expectation(arch)
         assert expected is not None, "a parsed manifest has an expectation for each architecture"
-        result = _made(_plan(manifest, arch, compressed), expected, effects)
-        found = expectation.compare(_result(result, arch), expected, recorded(arch.debian))
+        chosen = _plan(manifest, arch, compressed)
+        result = _made(chosen, expected, effects)
+        exact = chosen.encoder == manifest.encoder
+        beside = recorded(arch.debian)
+        found = expectation.compare(_result(result, arch), expected, beside, exact=exact)
         built.append(result)
         comparisons.append(found)
     return Delivery(manifest=manifest, built=tuple(built), comparisons=tuple(comparisons))
@@ -106,18 +119,19 @@ def _result(built: Built, arch: Arch) -> Result:
 
 def demand(delivery: Delivery, *, document: str) -> None:
     """Refuse images that are not what the manifest expects: NotReproducible."""
-    for comparison in delivery.comparisons:
-        if comparison.problems:
-            first = comparison.problems[0]
-            expected, _, got = first.problem.removeprefix("expected ").partition(", got ")
-            raise NotReproducible(
-                document=document,
-                place=f"expect.{comparison.arch}.{KEYS.get(first.code, first.code)}",
-                expected=expected,
-                got=got,
-                differences=tuple(p.problem for p in comparison.problems if p.code == "file"),
-                hint="if the change is intended, lock again and review the difference",
-            )
+    problems = delivery.problems
+    if problems:
+        first = problems[0]
+        expected, _, got = first.problem.removeprefix("expected ").partition(", got ")
+        key = KEYS.get(first.code, first.code)
+        raise NotReproducible(
+            document=document,
+            place="expect.index" if key == "index" else f"expect.{first.place}.{key}",
+            expected=expected,
+            got=got,
+            differences=tuple(each.problem for each in problems if each.code == "file"),
+            hint="if the change is intended, lock again and review the difference",
+        )
 
 
 def write(delivery: Delivery, path: Path, effects: Effects) -> None:

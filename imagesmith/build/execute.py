@@ -15,6 +15,7 @@ from imagesmith.build.plan import Plan
 from imagesmith.build.results import Built
 from imagesmith.manifest import mtree
 from imagesmith.model.digest import Digest
+from imagesmith.model.resolve import Found, resolve
 from imagesmith.model.tree import Tree
 from imagesmith.oci import layer as layers
 from imagesmith.rootfs import assemble, generated, metadata
@@ -33,23 +34,34 @@ class Rootfs:
     reasons: Mapping[str, Reason]
     """For every path that is more than a parent directory."""
     overlay: Overlay
+    warnings: tuple[str, ...] = ()
 
 
 def execute(plan: Plan, effects: Effects) -> Built:
     """Make the image of `plan`, believing no kept result, and keep what comes out."""
     with Contents(effects.store) as contents:
-        tree = rootfs(plan, contents, effects).tree
+        made = rootfs(plan, contents, effects)
         layer = layers.pack(
-            tree,
+            made.tree,
             read=contents.chunks,
             epoch=plan.epoch,
             encoder=compression.encoder(plan.image.compression),
             keep=partial(_add, effects.store),
             jobs=effects.jobs,
         )
-    result = results.built(plan, layer, mtree.to_bytes(tree))
+    result = results.built(plan, layer, mtree.to_bytes(made.tree))
     results.keep(plan, result, effects.store)
-    return result
+    return attrs.evolve(result, warnings=made.warnings)
+
+
+def _unstartable(plan: Plan, tree: Tree) -> tuple[str, ...]:
+    """Return a warning if the image starts with a path that is not in it."""
+    command = (*plan.image.config.entrypoint, *plan.image.config.cmd)[:1]
+    return tuple(
+        f"{path}: the image starts with it, and it is not in the image"
+        for path in command
+        if path.startswith("/") and not isinstance(resolve(tree, path), Found)
+    )
 
 
 def _add(store: Store, chunks: Iterable[bytes]) -> tuple[Digest, int]:
@@ -78,10 +90,13 @@ def rootfs(plan: Plan, contents: Contents, effects: Effects) -> Rootfs:
     made = generated.generate(plan.rootfs, whole.tree, read=contents.read)
     if plan.rootfs.os_release:
         reasons = {**metadata.os_release(whole), **reasons}
+    warnings = closure.warnings
     if plan.rootfs.licences:
         copied = generated.ca_certificates(whole.tree) if plan.rootfs.ca_bundle else ()
         shipped = [*reasons, *(path for path, _ in copied)]
         reasons = {**metadata.licences(whole, shipped), **reasons}
+        warnings += metadata.unlicensed(whole, shipped)
     tree = assemble.assemble(whole, reasons, made)
+    warnings += _unstartable(plan, tree)
     reasons |= {path: Reason("generated", None) for path in made}
-    return Rootfs(tree=tree, closure=closure, reasons=reasons, overlay=whole)
+    return Rootfs(tree=tree, closure=closure, reasons=reasons, overlay=whole, warnings=warnings)

@@ -37,6 +37,8 @@ class Locked:
 
     manifest: Manifest
     mtrees: Mapping[str, bytes]
+    warnings: tuple[str, ...] = ()
+    """What is odd about the images, each with the architectures it was seen on."""
 
 
 def lock(
@@ -51,7 +53,8 @@ def lock(
     resolution = resolve.resolve(
         recipe,
         effects,
-        recorded={} if update.everything or update.packages else resolve.recorded(previous, recipe),
+        recorded=resolve.recorded(previous, recipe),
+        update=update.everything or bool(update.packages),
         prefer=_prefer(previous, update),
     )
     encoder = compression.encoder(recipe.image.compression)
@@ -110,8 +113,14 @@ def _expecting(draft: Manifest, effects: Effects) -> Locked:
         expect=tuple((arch.debian, expectation(result)) for arch, result in built.items()),
         expect_index=Digest.of(oci.index(images)) if several else None,
     )
+    seen: dict[str, list[str]] = {}
+    for arch, result in built.items():
+        for warning in result.warnings:
+            seen.setdefault(warning, []).append(arch.debian)
     return Locked(
-        manifest=manifest, mtrees={arch.debian: result.mtree for arch, result in built.items()}
+        manifest=manifest,
+        mtrees={arch.debian: result.mtree for arch, result in built.items()},
+        warnings=tuple(f"{warning} ({', '.join(on)})" for warning, on in seen.items()),
     )
 
 

@@ -55,7 +55,7 @@ class Plan:
     @property
     def digest(self) -> Digest:
         """Return the key of this plan's result."""
-        sections = attrs.asdict(attrs.evolve(self, artefacts=(), arch=self.arch))
+        sections = attrs.asdict(attrs.evolve(self, artefacts=()))
         del sections["artefacts"]
         sections["arch"] = self.arch.debian
         sections["artefacts"] = [

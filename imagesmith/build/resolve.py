@@ -51,16 +51,19 @@ def resolve(
     recipe: Recipe,
     effects: Effects,
     *,
-    recorded: Mapping[str, Digest],
+    recorded: Mapping[str, Evidence],
     prefer: Mapping[str, str],
+    update: bool = False,
 ) -> Resolution:
     """Resolve every package request for every architecture.
 
-    `recorded` names release files to be used again if the store has them, by
-    source; `prefer` versions to be kept where an index still has them, by package.
+    `recorded` is what an earlier lock knew of each source: its release files are used
+    again if the store has them, unless this is an `update`, and older ones are never
+    accepted.  `prefer` are versions to be kept where an index still has them.
     """
     signed = {
-        name: _signed(name, source, recorded.get(name), effects) for name, source in recipe.sources
+        name: _signed(name, source, recorded.get(name), effects, update=update)
+        for name, source in recipe.sources
     }
     used: dict[str, dict[str, Digest]] = {name: {} for name in signed}
     chosen = {
@@ -73,14 +76,16 @@ def resolve(
     return Resolution(evidence=evidence, artefacts=artefacts(chosen))
 
 
-def _signed(name: str, source: DebianSource, recorded: Digest | None, effects: Effects) -> Signed:
+def _signed(
+    name: str, source: DebianSource, known: Evidence | None, effects: Effects, *, update: bool
+) -> Signed:
     """Return the release file of a source: the recorded one if the store has it, or a fresh one."""
     document = f"dists/{source.suite}/InRelease"
-    if recorded is not None and effects.store.find(recorded):
-        text = effects.store.read(recorded)
+    if known is not None and not update and effects.store.find(known.release):
+        text = effects.store.read(known.release)
         with suppress(SignatureError):  # a key may have expired since
             return _verified(name, source, text, document, effects, fresh=False)
-    return acquire.first_mirror(
+    found = acquire.first_mirror(
         document,
         source.suite,
         lambda base: _verified(
@@ -88,6 +93,13 @@ def _signed(name: str, source: DebianSource, recorded: Digest | None, effects: E
         ),
         effects,
     )
+    if known is not None and found.release.date < known.date:
+        raise SignatureError(
+            document=document,
+            problem="older than the one the manifest was locked against",
+            hint="the mirror is behind, or replays an old archive; try another one",
+        )
+    return found
 
 
 def release_file(base: str, path: str, effects: Effects) -> bytes:
@@ -157,6 +169,13 @@ def _indexes(signed: Signed, arch: Arch, used: dict[str, Digest], effects: Effec
     """Return the package indices of a source for one architecture, one a component."""
     found: list[Index] = []
     for component in signed.evidence.source.components:
+        if component not in signed.release.components:
+            raise DocumentError(
+                document="recipe.toml",
+                place=f"source.{signed.name}.components",
+                problem=f"{signed.evidence.source.suite} has no component {component!r}",
+                hint=f"it has {', '.join(signed.release.components)}",
+            )
         for path in release.packages_path(signed.release, component, arch.debian)[:1]:
             used[path] = signed.release.files[path].digest
             found.append(_index(signed, path, effects))
@@ -243,11 +262,11 @@ def _pin(package: Package, first: Package) -> Pin:
     )
 
 
-def recorded(previous: Manifest | None, recipe: Recipe) -> Mapping[str, Digest]:
-    """Return the release files a previous manifest was locked against, for unchanged sources."""
+def recorded(previous: Manifest | None, recipe: Recipe) -> Mapping[str, Evidence]:
+    """Return what a previous manifest knew of the sources that have not changed."""
     wanted = dict(recipe.sources)
     return {
-        name: evidence.release
+        name: evidence
         for name, evidence in (previous.sources if previous else ())
         if wanted.get(name) == evidence.source
     }

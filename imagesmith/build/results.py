@@ -30,6 +30,8 @@ class Built:
 
     image: Image
     mtree: bytes
+    warnings: tuple[str, ...] = ()
+    """What tracing found odd; a kept result has lost them."""
 
 
 def built(plan: Plan, layer: Layer, mtree: bytes) -> Built:
@@ -66,17 +68,20 @@ def kept(plan: Plan, store: Store) -> Built | None:
     found = store.derived("result", plan.digest)
     if found is None:
         return None
-    result = json.loads(store.read(found))
-    if result["plan"] != plan.digest.hex:
+    try:
+        result = json.loads(store.read(found))
+        described = result["layer"]
+        layer = Layer(
+            diff_id=Digest(described["diff-id"]),
+            digest=Digest(described["digest"]),
+            size=described["size"],
+            media_type=described["media-type"],
+        )
+        mtree, of = Digest(result["mtree"]), result["plan"]
+    except (ValueError, KeyError, TypeError):  # the pointer leads to something else
         return None
-    described = result["layer"]
-    layer = Layer(
-        diff_id=Digest(described["diff-id"]),
-        digest=Digest(described["digest"]),
-        size=described["size"],
-        media_type=described["media-type"],
-    )
-    mtree = Digest(result["mtree"])
+    if of != plan.digest.hex:
+        return None
     if not store.find(layer.digest) or not store.find(mtree):
         return None
     return built(plan, layer, store.read(mtree))

@@ -13,6 +13,9 @@ def main() -> None:
     import os
     import sys
 
+    for name in ("stdout", "stderr"):  # a caller may have closed them
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - open to the end
     gc.set_threshold(50_000)  # trees are large and have no cycles
     try:
         from imagesmith.cli.app import app

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 import click
@@ -32,6 +33,10 @@ COMMANDS = {
     "completion": "Print the completion script for a shell.",
 }
 """Every command and its summary, in the order of the work; modules are imported when called."""
+
+
+WHEN: ContextVar[str] = ContextVar("WHEN", default="auto")
+"""When to colour; errors are reported after the command's own context is gone."""
 
 
 class Terminated(BaseException):
@@ -159,10 +164,9 @@ def shown(text: str) -> str:
 
 def colour(stream: Any) -> bool | None:  # noqa: ANN401 - any text stream
     """Say whether to colour output on `stream`: option, then NO_COLOR, then a terminal."""
-    context = click.get_current_context(silent=True)
-    when = context.find_root().params.get("color") if context else None
+    when = WHEN.get()
     if when in ("always", "never"):
-        return bool(when == "always")
+        return when == "always"
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or bool(stream.isatty())
@@ -170,18 +174,35 @@ def colour(stream: Any) -> bool | None:  # noqa: ANN401 - any text stream
 
 @click.group(
     cls=App,
-    context_settings={"auto_envvar_prefix": "IMAGESMITH", "help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="imagesmith")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
-@click.option("-v", "--verbose", count=True, help="Say more; twice for even more.")
 @click.option(
-    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour output."
+    "-q",
+    "--quiet",
+    is_flag=True,
+    envvar="IMAGESMITH_QUIET",
+    help="Say nothing but results and errors.",
+)
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    envvar="IMAGESMITH_VERBOSE",
+    help="Say more; twice for even more.",
+)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    envvar="IMAGESMITH_COLOR",
+    help="Colour output.",
 )
 @click.option(
     "--progress",
     type=click.Choice(["auto", "plain", "none"]),
     default="auto",
+    envvar="IMAGESMITH_PROGRESS",
     help="Show progress on stderr; auto: only on a terminal.",
 )
 @click.option(
@@ -191,15 +212,28 @@ def colour(stream: Any) -> bool | None:  # noqa: ANN401 - any text stream
     envvar="IMAGESMITH_JSON",
     help="Print one JSON document on stdout.",
 )
-@click.option("--store", type=click.Path(), help="Directory of the store.")
-@click.option("--config", type=click.Path(), help="Configuration file.")
-@click.option("--offline", is_flag=True, help="Use the store only; open no connection.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Threads; default: all cores.")
+@click.option(
+    "--store", type=click.Path(), envvar="IMAGESMITH_STORE", help="Directory of the store."
+)
+@click.option("--config", type=click.Path(), envvar="IMAGESMITH_CONFIG", help="Configuration file.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    envvar="IMAGESMITH_OFFLINE",
+    help="Use the store only; open no connection.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    envvar="IMAGESMITH_JOBS",
+    help="Threads; default: all cores.",
+)
 @click.pass_context
 def app(ctx: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - click's own
     """Deterministic, minimal container images from signed manifests."""
     from imagesmith.cli.session import Session
 
-    options.pop("color")
+    WHEN.set(options.pop("color"))
     ctx.obj = Session(**options)
     ctx.call_on_close(ctx.obj.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -82,3 +83,17 @@ def _check(
 def _is(arch: Arch, image: ImageFound) -> bool:
     parts = ("linux", arch.oci, arch.variant)
     return "/".join(part for part in parts if part) == image.platform
+
+
+def naming(
+    found: Layout, manifest: Manifest, comparisons: Sequence[Comparison]
+) -> tuple[Problem, ...]:
+    """Check the name that loading would give the images, and the index over all of them."""
+    problems: tuple[Problem, ...] = ()
+    if found.reference != manifest.reference:
+        text = f"expected {manifest.reference}, got {found.reference or 'none'}"
+        problems = (Problem("index.json", "reference", text),)
+    if len(found.images) == len(manifest.architectures):
+        index = manifest.expect_index
+        problems += expectation.index_problems(comparisons, found.digest, index)
+    return problems

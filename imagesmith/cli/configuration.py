@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from imagesmith.errors import DocumentError, HostError
+from imagesmith.errors import DocumentError, HostError, UsageError
 from imagesmith.manifest import table as toml
 
 APT = Path("/etc/apt")
@@ -53,7 +53,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Configuration:
             return Configuration()
         raise HostError(path=str(path), problem="no such configuration file") from None
     except OSError as error:
-        if path is None and isinstance(error, (PermissionError, NotADirectoryError)):
+        if path is None and isinstance(error, NotADirectoryError):
             return Configuration()
         problem = (error.strerror or "cannot be read").lower()
         raise HostError(path=str(found), problem=problem) from None
@@ -66,14 +66,14 @@ def parse(text: bytes, *, document: str, base: Path) -> Configuration:
     mirrors = root.table("mirrors", optional=True)
 
     def path(key: str) -> Path | None:
-        return base / Path(root.string(key)).expanduser() if root.has(key) else None
+        return Path(location(root.string(key), base)) if root.has(key) else None
 
     configuration = Configuration(
         store=path("store"),
         jobs=root.integer("jobs", minimum=1) if root.has("jobs") else None,
         proxy=root.string("proxy") if root.has("proxy") else None,
         trust=path("trust"),
-        keyrings=tuple(base / Path(item).expanduser() for item in root.strings("keyrings", ())),
+        keyrings=tuple(Path(location(item, base)) for item in root.strings("keyrings", ())),
         mirrors={
             suite: tuple(location(text, base) for text in mirrors.strings(suite))
             for suite in mirrors.names()
@@ -85,7 +85,12 @@ def parse(text: bytes, *, document: str, base: Path) -> Configuration:
 
 def location(text: str, base: Path) -> str:
     """Return a URL as it is, and a directory as an absolute path seen from `base`."""
-    return text if "://" in text else str((base / Path(text).expanduser()).absolute())
+    if "://" in text:
+        return text
+    try:
+        return str((base / Path(text).expanduser()).absolute())
+    except RuntimeError:
+        raise UsageError(problem=f"{text}: no such user") from None
 
 
 def host_mirrors(suite: str, apt: Path = APT) -> tuple[str, ...]:

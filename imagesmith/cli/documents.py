@@ -7,8 +7,11 @@ new one.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -59,6 +62,20 @@ def at(text: str) -> ImageDirectory:
         hint = "name a directory like manifests/curl; imagesmith init NAME makes one"
         raise UsageError(problem=f"{text}: no such directory", hint=hint)
     return ImageDirectory(path)
+
+
+@contextmanager
+def locked(image: ImageDirectory) -> Iterator[None]:
+    """Keep other processes from changing the directory's documents meanwhile."""
+    try:
+        descriptor = os.open(image.path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise refused(image.path, error) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read(path: Path, *, limit: int = MAX_BYTES, hint: str | None = None) -> bytes:

@@ -11,7 +11,7 @@ import attrs
 from imagesmith.build.lock import Locked
 from imagesmith.cli import documents
 from imagesmith.cli.documents import ImageDirectory
-from imagesmith.errors import DocumentError, PackageNotFound, PathNotFound
+from imagesmith.errors import DocumentError, OverlayConflict, PackageNotFound, PathNotFound
 from imagesmith.manifest import manifest as manifests
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Artefact
@@ -23,7 +23,11 @@ from imagesmith.model.digest import Digest
 def previous(image: ImageDirectory) -> Manifest | None:
     """Return the manifest that is there, or None."""
     raw = documents.read_if_present(image.manifest)
-    return None if raw is None else manifests.parse(raw, document=str(image.manifest))
+    try:
+        return None if raw is None else manifests.parse(raw, document=str(image.manifest))
+    except DocumentError as error:
+        hint = f"remove {image.manifest} and lock again; its serial then starts over"
+        raise attrs.evolve(error, hint=hint) from None
 
 
 def stale(
@@ -35,10 +39,18 @@ def stale(
     problems = []
     if found.recipe != recipe:
         problems.append(f"{image.manifest}: locked from another {image.recipe.name}")
+    sources = tuple((name, evidence.source) for name, evidence in found.sources)
     problems += [
-        f"{image.manifest}: [{name}] is not the recipe's"
-        for name in ("trace", "rootfs", "image")
-        if getattr(found, name) != getattr(wanted, name)
+        f"{image.manifest}: {name} is not the recipe's"
+        for name, theirs, ours in (
+            ("name", found.name, wanted.name),
+            ("architectures", found.architectures, wanted.architectures),
+            ("source", sources, wanted.sources),
+            ("trace", found.trace, wanted.trace),
+            ("rootfs", found.rootfs, wanted.rootfs),
+            ("image", found.image, wanted.image),
+        )
+        if theirs != ours
     ]
     for arch, expected in found.expect:
         recorded = image.recorded(arch)
@@ -60,6 +72,12 @@ def naming(recipe: Path) -> Iterator[None]:
         raise DocumentError(
             document=str(recipe), place="package", problem=error.message, hint=error.hint
         ) from None
+    except OverlayConflict as error:
+        if error.second != "generated":
+            raise
+        raise DocumentError(
+            document=str(recipe), place="rootfs", problem=error.message, hint=error.hint
+        ) from None
     except PathNotFound as error:
         place = {"seed": "trace.seeds", "include": "trace.include", "exclude": "trace.exclude"}
         raise DocumentError(
@@ -76,14 +94,17 @@ def save(image: ImageDirectory, locked: Locked) -> bool:
     Returns whether the manifest changed.  The manifest comes last, so that an
     interrupted save leaves the old one, which says what is missing.
     """
-    for arch, listing in locked.mtrees.items():
-        documents.write(image.mtree(arch), listing)
-    changed = documents.write(image.manifest, manifests.to_bytes(locked.manifest))
-    if changed:
-        image.signatures.unlink(missing_ok=True)
-    for arch in ARCHES:
-        if arch not in locked.mtrees:
-            image.mtree(arch).unlink(missing_ok=True)
+    text = manifests.to_bytes(locked.manifest)
+    manifests.parse(text, document=str(image.manifest))  # nobody could read it otherwise
+    with documents.locked(image):
+        for arch, listing in locked.mtrees.items():
+            documents.write(image.mtree(arch), listing)
+        changed = documents.write(image.manifest, text)
+        if changed:
+            image.signatures.unlink(missing_ok=True)
+        for arch in ARCHES:
+            if arch not in locked.mtrees:
+                image.mtree(arch).unlink(missing_ok=True)
     return changed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 
 import click
@@ -16,7 +17,14 @@ def asking(key: str, descriptor: int | None) -> Callable[[], str]:
     """Return how to learn the passphrase of `key`; nobody is asked before it is called."""
     if descriptor is not None:
         return lambda: from_descriptor(descriptor)
-    return lambda: str(click.prompt(f"passphrase for {key}", hide_input=True, err=True))
+    return lambda: _asked(key)
+
+
+def _asked(key: str) -> str:
+    if not sys.stdin.isatty():
+        hint = "pass it with --passphrase-fd N"
+        raise UsageError(problem=f"{key}: needs a passphrase, and nobody can be asked", hint=hint)
+    return str(click.prompt(f"passphrase for {key}", hide_input=True, err=True))
 
 
 def from_descriptor(descriptor: int) -> str:
@@ -27,6 +35,8 @@ def from_descriptor(descriptor: int) -> str:
     except OSError as error:
         problem = f"--passphrase-fd {descriptor}: {(error.strerror or str(error)).lower()}"
         raise UsageError(problem=problem) from None
+    if not line.removesuffix(b"\n"):
+        raise UsageError(problem=f"--passphrase-fd {descriptor}: an empty passphrase")
     try:
         return line.removesuffix(b"\n").decode()
     except UnicodeDecodeError:

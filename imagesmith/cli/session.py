@@ -131,12 +131,11 @@ class Session:
         from imagesmith.trust import policy
 
         default = configuration.directory(os.environ, "XDG_CONFIG_HOME", ".config") / "trust.toml"
-        path = Path(option) if option else self.configuration.trust or default
-        if not option and not path.exists():
-            raise UsageError(
-                problem="no trust policy",
-                hint=f"name one with --trust FILE, or write {default}",
-            )
+        named = Path(option) if option else self.configuration.trust
+        if named is None and not default.exists():
+            hint = f"name one with --trust FILE, or write {default}"
+            raise UsageError(problem="no trust policy", hint=hint)
+        path = named or default
         text = documents.read(path)
         return policy.parse(
             text, document=str(path), read=lambda name: documents.read(path.parent / name)
@@ -156,12 +155,14 @@ class Session:
 
     def result(self, text: str, document: Any = None) -> None:  # noqa: ANN401 - any JSON
         """Print the one result: `text`, or `document` as JSON with --json."""
+        from imagesmith.cli.app import shown
+
         if self.as_json:
             import json
 
             click.echo(json.dumps(document, indent=2, ensure_ascii=True))
         else:
-            click.echo(text)
+            click.echo(shown(text))
 
 
 def shared(command: Callable[..., Any]) -> Callable[..., Any]:

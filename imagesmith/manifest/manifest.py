@@ -154,11 +154,6 @@ def to_bytes(manifest: Manifest) -> bytes:
     return "\n".join([*_head(manifest), *_expect(manifest), ""]).encode()
 
 
-def inputs(manifest: Manifest) -> bytes:
-    """Write what decides an image's bytes: the manifest without serial and expectations."""
-    return to_bytes(attrs.evolve(manifest, serial=1, expect=(), expect_index=None))
-
-
 def _head(manifest: Manifest) -> list[str]:
     names = tuple(arch.debian for arch in manifest.architectures)
     lines = [

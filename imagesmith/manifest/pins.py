@@ -14,7 +14,9 @@ from imagesmith.manifest.table import Table
 from imagesmith.model.arch import Arch
 from imagesmith.model.digest import Digest
 
-_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~:=%-]*(?:/[A-Za-z0-9][A-Za-z0-9+._~:=%-]*)*\Z")
+_PART = r"(?!\.\.?(?:/|\Z))[A-Za-z0-9+._:~%@=,^-]+"
+_PATH = re.compile(rf"{_PART}(?:/{_PART})*\Z")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*\Z")
 _VERSION = re.compile(r"[A-Za-z0-9.+~:-]+\Z")
 
 
@@ -120,7 +122,7 @@ def read_artefact(table: Table, architectures: tuple[Arch, ...]) -> Artefact:
     if not present or ("all" in present and len(present) > 1):
         raise table.error("", "expected pins for some architectures, or one for all")
     artefact = Artefact(
-        name=table.converted("name", recipes.package_name),
+        name=table.converted("name", matching(_NAME, "a package name")),
         version=table.converted("version", matching(_VERSION, "a version")),
         source=table.string("source"),
         pins=tuple((key, _read_pin(table.table(key))) for key in present),

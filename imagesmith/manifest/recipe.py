@@ -20,6 +20,7 @@ _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}\Z")
 _SOURCE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
 _SUITE = re.compile(r"[a-z0-9][a-z0-9.+-]*(?:/[a-z0-9.+-]+)?\Z")
 _COMPONENT = re.compile(r"[a-z0-9][a-z0-9.+-]*(?:/[a-z0-9.+-]+)?\Z")
+_NUMBER = re.compile(r"[0-9]{1,10}\Z")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+~:-]+)?\Z")
 
 
@@ -160,10 +161,12 @@ def _read_request(table: Table, known: set[str]) -> PackageRequest:
 
 
 def check_user(root: Table, image: ImageSection, rootfs: RootfsSection) -> None:
-    """Refuse an `image.user` that no line of the generated /etc/passwd would resolve."""
-    user = image.config.user.partition(":")[0]
-    known = {"", "root", *(declared.name for declared in rootfs.users)}
-    if user not in known and not user.isdecimal():
+    """Refuse an `image.user` (USER or USER:GROUP) that the generated accounts do not resolve."""
+    words = image.config.user.split(":")
+    known = {"root", *(declared.name for declared in rootfs.users)}
+    resolved = [word in known or bool(_NUMBER.match(word)) for word in words]
+    if image.config.user and (len(words) > 2 or not all(resolved)):  # noqa: PLR2004 - and a group
+        user = image.config.user
         place = root.table("image", optional=True)
         hint = "declare it: [rootfs] users = [{ name = …, uid = … }]"
         raise place.error("user", f"no such user: {user!r}", hint=hint)

@@ -19,7 +19,13 @@ IMAGE_NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-
 """A repository name without a registry (OCI distribution-spec, "Pulling manifests")."""
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
 _PORT = re.compile(r"([1-9][0-9]{0,4})/(tcp|udp|sctp)\Z")
-_REFERENCE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/-]{0,254}\Z")
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
+_REFERENCE = re.compile(
+    rf"{_HOST}{_COMPONENT}(?:/{_COMPONENT})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?\Z"
+)
+"""The grammar registries and runtimes share (distribution, reference.go), digests left out."""
+_SIGNAL = re.compile(r"(?:SIG)?[A-Z][A-Z0-9+-]{0,15}\Z|[0-9]{1,3}\Z")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 MAX_NAME = 128
 MAX_ID = 2**32 - 2
@@ -92,9 +98,9 @@ def read_trace(table: Table) -> TraceSection:
         include=table.convert_all("include", table.strings("include", ()), image_path),
         exclude=table.convert_all("exclude", table.strings("exclude", ()), image_path),
     )
+    table.end()
     if not section.seeds and not section.include:
         raise table.error("seeds", "nothing to ship: name a seed or an include")
-    table.end()
     return section
 
 
@@ -137,7 +143,7 @@ def _read_user(table: Table) -> User:
         uid=uid,
         gid=table.integer("gid", uid, minimum=1),
         home=table.convert("home", table.string("home", "/"), _home),
-        shell=table.convert("shell", table.string("shell", "/usr/sbin/nologin"), image_path),
+        shell=table.convert("shell", table.string("shell", "/usr/sbin/nologin"), _home),
     )
     for key in ("uid", "gid"):
         if getattr(user, key) > MAX_ID:
@@ -203,8 +209,15 @@ def _read_config(table: Table) -> ImageConfig:
         volumes=tuple(
             sorted(table.convert_all("volumes", table.strings("volumes", ()), image_path))
         ),
-        stop_signal=table.string("stop-signal", ""),
+        stop_signal=_signal(table),
     )
+
+
+def _signal(table: Table) -> str:
+    text = table.string("stop-signal", "")
+    if text and not _SIGNAL.match(text):
+        raise table.error("stop-signal", f"expected a signal like SIGTERM, got {text!r}")
+    return text
 
 
 def _port(text: str) -> str:
@@ -217,7 +230,9 @@ def _port(text: str) -> str:
 def _read_pairs(table: Table, key: str) -> Pairs:
     inner = table.table(key, optional=True)
     pairs = tuple((name, inner.string(name)) for name in sorted(inner.names()))
-    for name, _ in pairs:
+    for name, value in pairs:
+        if "\0" in value:
+            raise inner.error(name, "a NUL cannot be passed on")
         if not name or "=" in name or _CONTROL.search(name):
             raise inner.error(name, "not a name for a variable or label")
     return pairs

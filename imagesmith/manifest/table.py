@@ -7,6 +7,7 @@ else (control and bidirectional formatting characters) are refused as a whole.
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ MAX_BYTES = 16 * 1024 * 1024
 """Largest document that is read at all."""
 
 _DECEPTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_UNWRITTEN = re.compile(rf"{_DECEPTIVE.pattern}|[\t\n]")
+"""What a string holds as an escape only."""
 _T = TypeVar("_T")
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 
@@ -79,7 +82,8 @@ class Table:
         return tuple(self.values)
 
     def has(self, key: str) -> bool:
-        """Say whether `key` is present."""
+        """Say whether `key` is present; it then counts as known."""
+        self._read.add(key)
         return key in self.values
 
     def string(self, key: str, default: str | None = None) -> str:
@@ -99,7 +103,6 @@ class Table:
 
     def time(self, key: str) -> int | None:
         """Return an offset date-time as seconds since 1970, or None if absent."""
-        self._read.add(key)
         if not self.has(key):
             return None
         value: datetime = self._typed(key, datetime, "a date-time", None)
@@ -118,7 +121,6 @@ class Table:
     def words(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """Return an array of strings in which a string may stand more than once."""
         if default is not None and not self.has(key):
-            self._read.add(key)
             return default
         items: list[object] = self._typed(key, list, "an array of strings", None)
         for index, item in enumerate(items):
@@ -138,7 +140,6 @@ class Table:
     def tables(self, key: str, *, optional: bool = False) -> tuple[Table, ...]:
         """Return an array of tables; an absent optional one reads as empty."""
         if optional and not self.has(key):
-            self._read.add(key)
             return ()
         items: list[object] = self._typed(key, list, "an array of tables", None)
         for index, item in enumerate(items):
@@ -184,7 +185,9 @@ class Table:
         self._read.add(key)
         value = self.values.get(key, default)
         if value is None:
-            raise self.error(key, f"missing; expected {wanted}")
+            close = difflib.get_close_matches(key, self.values, n=1)
+            hint = f"is {close[0]!r} a misspelling of it?" if close else None
+            raise self.error(key, f"missing; expected {wanted}", hint=hint)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise self.error(key, f"expected {wanted}, got {_shown(value)}")
         return value
@@ -207,7 +210,7 @@ def _shown(value: object) -> str:
 def string(value: str) -> str:
     """Write a basic string in TOML."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda m: f"\\u{ord(m[0]):04X}", escaped) + '"'
+    return '"' + _UNWRITTEN.sub(lambda m: f"\\u{ord(m[0]):04X}", escaped) + '"'
 
 
 def key(value: str) -> str:

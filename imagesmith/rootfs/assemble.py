@@ -37,6 +37,10 @@ def assemble(overlay: Overlay, paths: Iterable[str], generated: Mapping[str, Ent
         for above in parents(path):
             if above not in entries:
                 entries[above] = overlay.tree.entry(above) or Directory()
+            if not isinstance(entries[above], Directory):
+                problem = f"{describe(entries[above])} is no directory for {path}"
+                owner = ", ".join(overlay.owners.get(above, ())) or "generated"
+                raise OverlayConflict(path=above, first=owner, second="generated", problem=problem)
     return Tree(entries)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from imagesmith.errors import PathNotFound
 from imagesmith.manifest.sections import RootfsSection, User
 from imagesmith.model.tree import Directory, Entry, File, Tree
+from imagesmith.rootfs.overlay import merged_path
 
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 """Where Debian's OpenSSL, GnuTLS and libcurl look (compiled in)."""
@@ -18,6 +19,8 @@ CA_SOURCE = "/usr/share/ca-certificates/"
 """Where ca-certificates and packages like it ship single certificates."""
 MOUNT_POINTS = ("/dev", "/proc", "/run", "/sys")
 """What runtimes mount over; present so that a read-only root can be used."""
+NO_HOME = ("/", "/nonexistent")
+"""Homes that are not made; the second is Debian's word for none (policy 9.2.3)."""
 
 _ROOT = User(name="root", uid=0, gid=0, home="/root")
 
@@ -25,28 +28,31 @@ _ROOT = User(name="root", uid=0, gid=0, home="/root")
 def generate(
     section: RootfsSection, tree: Tree, *, read: Callable[[File], bytes]
 ) -> Mapping[str, Entry]:
-    """Return every generated entry of a root filesystem by path."""
+    """Return every generated entry of a root filesystem by path.
+
+    A home is made for its user unless something lies there already, which stays as it is.
+    """
     entries: dict[str, Entry] = {path: Directory() for path in MOUNT_POINTS}
     entries["/tmp"] = Directory(mode=0o1777)  # noqa: S108 - a path inside the image
     entries |= accounts(section.users)
     if section.ca_bundle:
         entries[CA_BUNDLE] = File.of(ca_bundle(tree, read=read))
+    for user in section.users:
+        home = merged_path(user.home)
+        if home not in (*NO_HOME, *entries) and tree.entry(home) is None:
+            entries[home] = Directory(uid=user.uid, gid=user.gid)
     return entries
 
 
 def accounts(users: Iterable[User]) -> Mapping[str, Entry]:
-    """Return /etc/passwd, /etc/group (passwd(5), group(5)) and the homes of `users`."""
+    """Return /etc/passwd and /etc/group (passwd(5), group(5)) of root and `users`."""
     everyone = (_ROOT, *users)
     passwd = [f"{u.name}:x:{u.uid}:{u.gid}:{u.name}:{u.home}:{u.shell}\n" for u in everyone]
     group = [f"{user.name}:x:{user.gid}:\n" for user in everyone]
-    entries: dict[str, Entry] = {
+    return {
         "/etc/passwd": File.of("".join(passwd).encode()),
         "/etc/group": File.of("".join(group).encode()),
     }
-    for user in everyone[1:]:
-        if user.home != "/":
-            entries[user.home] = Directory(uid=user.uid, gid=user.gid)
-    return entries
 
 
 def ca_bundle(tree: Tree, *, read: Callable[[File], bytes]) -> bytes:

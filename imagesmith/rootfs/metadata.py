@@ -14,6 +14,8 @@ from imagesmith.model.tree import Directory
 from imagesmith.rootfs.overlay import Overlay
 from imagesmith.trace.closure import Reason
 
+COPYRIGHT = "/usr/share/doc/{}/copyright"
+"""Where a package says who may copy it (Debian policy 12.5)."""
 OS_RELEASE = ("/etc/os-release", "/etc/debian_version")
 
 
@@ -35,16 +37,29 @@ def licences(overlay: Overlay, shipped: Iterable[str]) -> Mapping[str, Reason]:
     `/usr/share/doc/PACKAGE` may be a link into another package (Debian policy
     12.5); the link is followed and shipped, so that no licence text dangles.
     """
-    packages = {
-        owner
-        for path in shipped
-        if not isinstance(overlay.tree.entry(path), Directory)
-        for owner in overlay.owners.get(path, ())
-    }
     paths: dict[str, Reason] = {}
-    for package in sorted(packages):
-        found = resolve(overlay.tree, f"/usr/share/doc/{package}/copyright")
+    for package in _shipping(overlay, shipped):
+        found = resolve(overlay.tree, COPYRIGHT.format(package))
         if isinstance(found, Found):
             reason = Reason("licence", None, package)
             paths |= {path: reason for path in (*found.links, found.path) if path not in paths}
     return paths
+
+
+def unlicensed(overlay: Overlay, shipped: Iterable[str]) -> tuple[str, ...]:
+    """Return a warning for every package of `licences` that has no copyright file."""
+    return tuple(
+        f"{package}: no copyright file among the packages"
+        for package in _shipping(overlay, shipped)
+        if not isinstance(resolve(overlay.tree, COPYRIGHT.format(package)), Found)
+    )
+
+
+def _shipping(overlay: Overlay, shipped: Iterable[str]) -> list[str]:
+    """Return the packages that ship a file or link among the paths `shipped`, sorted."""
+    owners = (
+        overlay.owners.get(path, ())
+        for path in shipped
+        if not isinstance(overlay.tree.entry(path), Directory)
+    )
+    return sorted({package for several in owners for package in several})

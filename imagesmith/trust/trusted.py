@@ -16,7 +16,12 @@ from imagesmith.trust.judge import judge
 from imagesmith.trust.policy import Policy
 from imagesmith.trust.verdict import Verdict
 
-_MADE_BY_VERIFY = object()
+
+class _Witness:
+    """That these bytes were verified; nothing else makes one."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +35,7 @@ class TrustedManifest:
 
     @_witness.validator
     def _only_here(self, _attribute: object, value: object) -> None:
-        if value is not _MADE_BY_VERIFY:
+        if not isinstance(value, _Witness) or value.raw is not self.raw:
             raise TypeError("only trust.trusted.verify makes a TrustedManifest")
 
     @property
@@ -54,7 +59,7 @@ def verify(
     manifest = manifests.parse(raw, document=document)
     verdict = judge(raw, signatures, policy, now=now, image=manifest.name)
     _require(verdict, policy, document)
-    return TrustedManifest(manifest=manifest, raw=raw, verdict=verdict, witness=_MADE_BY_VERIFY)
+    return TrustedManifest(manifest=manifest, raw=raw, verdict=verdict, witness=_Witness(raw))
 
 
 def _require(verdict: Verdict, policy: Policy, document: str) -> None:

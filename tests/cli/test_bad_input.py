@@ -443,6 +443,34 @@ class TestExpectations:
         assert verified.status == 1
         assert {p["code"] for p in verified.json["problems"]} == {"file", "rootfs"}
 
+    def resign(self, world: World) -> None:
+        """Sign whatever the manifest now says."""
+        (world.image / "manifest.toml.asc").unlink()
+        world.ok("sign", str(world.image), "--key", str(world.root / "signer.asc"))
+
+    @pytest.mark.parametrize("key", ["index", "image"])
+    def test_every_expectation_is_held(self, key: str, world: World) -> None:
+        """Of the index, and of each image manifest where its encoder was used."""
+        text = world.manifest.read_text()
+        line = next(line for line in text.splitlines() if line.startswith(f"{key} = "))
+        world.edit(world.manifest, line, f'{key} = "sha256:{"0" * 64}"')
+        self.resign(world)
+
+        one_line(world.build(), 6, f".{key}: expected sha256:000")
+        no_archive(world)
+        found = world.run("verify", str(world.image), "--rebuild", "--json")
+        assert (found.status, {p["code"] for p in found.json["problems"]}) == (1, {key})
+
+    def test_another_name_is_a_problem(self, world: World) -> None:
+        """What loading calls the image is what was signed."""
+        world.build()
+        world.edit(world.recipe, "[image]", '[image]\nreference = "hello:9"')
+        world.ok("lock", str(world.image))
+        world.ok("sign", str(world.image), "--key", str(world.root / "signer.asc"))
+        said = world.run("verify", str(world.tar), "--manifest", str(world.image), "--json")
+
+        assert {p["code"] for p in said.json["problems"]} == {"reference"}
+
     def test_a_tampered_archive_is_not_verified(self, world: World) -> None:
         """Every problem is listed."""
         world.build()
@@ -460,7 +488,12 @@ class TestExpectations:
         said = world.ok("verify", str(world.tar))
 
         assert "not held against a manifest" in said.err
-        one_line(world.run("verify", str(world.tar), "--rebuild"), 2, "no manifest to rebuild from")
+        assert said.out == f"{world.tar}: sound, but not held against a manifest\n"
+        assert not world.ok("verify", str(world.tar), "--json").json["verified"]
+        policy = str(world.root / "trust.toml")
+        for more in (("--rebuild",), ("--trust", policy)):
+            said = world.run("verify", str(world.tar), *more)
+            one_line(said, 2, "no manifest to hold it against")
 
     def test_what_is_no_archive_is_refused(self, world: World) -> None:
         """Neither empty nor garbage, nor missing."""
@@ -470,4 +503,5 @@ class TestExpectations:
         one_line(world.run("verify", str(world.root / "empty")), 2, "an empty file is no image")
         garbage = world.run("verify", str(world.root / "garbage"), "--json")
         assert (garbage.status, garbage.json["problems"][0]["code"]) == (1, "archive")
+        one_line(world.run("inspect", str(world.root / "garbage")), 8, "garbage")
         one_line(world.run("inspect", str(world.root / "missing")), 2, "missing: no such file")

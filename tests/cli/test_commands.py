@@ -16,6 +16,7 @@ from builders.world import World
 
 from imagesmith import __version__
 from imagesmith.cli.app import COMMANDS, app, shown
+from imagesmith.trust import generation
 
 
 @pytest.fixture
@@ -127,6 +128,32 @@ class TestKeys:
         assert with_passphrase(b"wrong\n", *signing) != 0
         assert with_passphrase(b"sesame\n", *signing) == 0
         assert world.run(*signing, "--passphrase-fd", "777").status == 2
+
+    def test_an_empty_passphrase_is_refused(self, world: World) -> None:
+        """A password manager that failed must not leave a key open."""
+        with Path(os.devnull).open("rb") as nothing:
+            said = world.run(
+                *("keys", "generate", "Me", "-o", str(world.root / "x.asc")),
+                *("--passphrase-fd", str(nothing.fileno())),
+            )
+
+        assert (said.status, "an empty passphrase" in said.err) == (2, True)
+
+    def test_nobody_is_asked_where_nobody_is(self, world: World) -> None:
+        """Without a terminal the error says how to pass a passphrase."""
+        pair = generation.generate("A", created=1_700_000_000, lifetime=None, passphrase="x")
+        (world.root / "locked.asc").write_bytes(pair.secret)
+        key = str(world.root / "locked.asc")
+        said = world.run("sign", str(world.image), "--key", key)
+
+        assert said.status == 2
+        assert "hint: pass it with --passphrase-fd N" in said.err
+
+    def test_a_policy_names_no_secret_key(self, world: World) -> None:
+        """Its certificate is the public half."""
+        said = world.run("keys", "show", "--policy", str(world.root / "signer.asc"))
+
+        assert (said.status, "a secret key" in said.err) == (2, True)
 
     def test_show_lists_fingerprints_and_capabilities(self, world: World) -> None:
         """For people and as a document."""
@@ -304,6 +331,35 @@ class TestTerminal:
 
         assert said.err == ""
         assert said.out.startswith("sha256:")
+
+    @pytest.mark.parametrize("closed", ["1>&-", "2>&-"])
+    def test_closed_streams_do_no_harm(self, closed: str, world: World) -> None:
+        """Results and messages nobody wants are dropped."""
+        world.build()
+        ended = subprocess.run(
+            ["bash", "-c", f"{sys.executable} -m imagesmith inspect {world.tar} {closed}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert (ended.returncode, ended.stderr) == (0, "")
+
+    @pytest.mark.parametrize(("when", "coloured"), [("always", True), ("never", False)])
+    def test_the_option_beats_the_terminal(
+        self, when: str, *, coloured: bool, tmp_path: Path
+    ) -> None:
+        """For errors as well, which come after the command is over."""
+        said = subprocess.run(
+            [
+                *(sys.executable, "-m", "imagesmith", "--color", when),
+                *("lock", str(tmp_path / "none")),
+            ],
+            capture_output=True,
+            check=False,
+        )
+
+        assert (b"\x1b[31m" in said.stderr) is coloured
 
     @pytest.mark.parametrize(
         ("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, True)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from builders.world import World, packages
 
 from imagesmith.manifest import manifest as manifests
 from imagesmith.model.digest import Digest
+from imagesmith.trust import detached, generation
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def test_a_recipe_becomes_an_image_that_verifies(world: World) -> None:
     assert verified.out.splitlines() == [
         "amd64: identical",
         "arm64: identical",
-        f"{world.tar}: verified",
+        f"{world.tar}: verified as hello serial 1",
     ]
 
 
@@ -150,9 +153,12 @@ def test_rebuilding_believes_no_kept_result(world: World) -> None:
     """A poisoned result is used by nobody who rebuilds."""
     world.build()
     said = world.ok("verify", str(world.image), "--rebuild", "--json")
+    against = said.json["manifest"]
 
+    assert (against["name"], against["serial"], len(against["signers"])) == ("hello", 1, 1)
     assert said.json == {
         "verified": True,
+        "manifest": against,
         "problems": [],
         "images": [
             {"architecture": "amd64", "level": "identical"},
@@ -168,6 +174,65 @@ def test_json_is_one_document_on_stdout(world: World) -> None:
     assert said.json["reference"] == "hello:latest"
     assert [image["architecture"] for image in said.json["images"]] == ["amd64", "arm64"]
     assert world.build("--json").json == said.json
+
+
+def test_lock_warns_of_what_is_odd(world: World) -> None:
+    """A start-up path that is not there, with the architectures it is missing on."""
+    world.edit(world.recipe, 'entrypoint = ["/usr/bin/hello"]', 'entrypoint = ["/usr/bin/helo"]')
+    said = world.ok("lock", str(world.image))
+
+    assert (
+        "warning: /usr/bin/helo: the image starts with it, and it is not in the image "
+        "(amd64, arm64)\n" in said.err
+    )
+
+
+def test_two_users_may_not_take_what_is_there(world: World) -> None:
+    """A home below a file is named as the recipe's mistake."""
+    world.edit(world.recipe, "uid = 65532", 'uid = 65532, home = "/etc/passwd/x"')
+    said = world.run("lock", str(world.image))
+
+    assert said.status == 2
+    assert "recipe.toml: rootfs: /etc/passwd" in said.err
+
+
+def test_no_variable_changes_an_image(world: World, tmp_path: Path) -> None:
+    """What decides bytes is on the command line or in the manifest."""
+    plain = world.build().out
+    variables = ("BUILD_COMPRESSED", "BUILD_COMPRESSION", "BUILD_ARCHES", "BUILD_ARCH", "ARCH")
+    env = {f"IMAGESMITH_{name}": "amd64" if "ARCH" in name else "none" for name in variables}
+    said = world.run("build", str(world.image), "-o", str(tmp_path / "x.tar"), env=env)
+
+    assert said.out == plain
+
+
+def test_an_older_release_is_not_taken(world: World) -> None:
+    """A mirror cannot replay the archive of an earlier day, signed as it is."""
+    world.publish(packages("amd64", "arm64", version="0.5-1"), date=1_600_000_000)
+    said = world.run("lock", str(world.image), "--update")
+
+    assert said.status == 4
+    assert "older than the one the manifest was locked against" in said.err
+
+
+def test_many_may_sign_at_once(world: World) -> None:
+    """No signature is lost."""
+    names = [f"key{number}" for number in range(4)]
+    for name in names:
+        pair = generation.generate(name, created=1_700_000_000, lifetime=None, passphrase=None)
+        (world.root / f"{name}.asc").write_bytes(pair.secret)
+    command = (sys.executable, "-m", "imagesmith", "--config", str(world.root / "config.toml"))
+    running = [
+        subprocess.Popen(
+            [*command, "sign", str(world.image), "--key", str(world.root / f"{name}.asc")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for name in names
+    ]
+
+    assert [each.wait(60) for each in running] == [0] * len(names)
+    assert len(detached.read((world.image / "manifest.toml.asc").read_bytes())) == 5
 
 
 def test_inspect_shows_config_layers_and_the_largest_files(world: World) -> None:
@@ -292,7 +357,7 @@ def test_checking_a_lock_names_everything_that_is_stale(world: World) -> None:
     assert stale.status == 1
     assert stale.json["problems"] == [
         f"{world.manifest}: locked from another recipe.toml",
-        f"{world.manifest}: [rootfs] is not the recipe's",
+        f"{world.manifest}: rootfs is not the recipe's",
         f"{world.image}/arm64.mtree: not the one the manifest expects",
     ]
     assert (missing.status, missing.out) == (1, f"{world.manifest}: missing\n")

@@ -145,7 +145,7 @@ class TestShown:
 
     def test_an_unknown_variable_is_found(self, check: ModuleType, known: Known) -> None:
         """Variables are those that options have."""
-        text = "`IMAGESMITH_TRUST` and `IMAGESMITH_BUILD_ARCHES`\nIMAGESMITH_FROB\n"
+        text = "`IMAGESMITH_TRUST` and `IMAGESMITH_STORE`\nIMAGESMITH_FROB\n"
 
         assert shown(check, known, text) == ["p.md:2: IMAGESMITH_FROB: no such variable"]
 

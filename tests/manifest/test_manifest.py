@@ -90,14 +90,6 @@ def test_the_pins_of_an_architecture_include_those_for_all() -> None:
     assert curl.pin(arch.parse("s390x")) is None
 
 
-def test_the_inputs_leave_out_serial_and_expectations() -> None:
-    """What does not decide an image's bytes is not part of what does."""
-    renumbered = attrs.evolve(MANIFEST, serial=99, expect_index=digest("other"))
-
-    assert manifests.inputs(MANIFEST) == manifests.inputs(renumbered)
-    assert manifests.inputs(MANIFEST) != manifests.inputs(attrs.evolve(MANIFEST, epoch=1))
-
-
 def test_the_reference_defaults_to_the_name() -> None:
     """An image without a reference loads as NAME:latest."""
     image = attrs.evolve(MANIFEST.image, reference="registry.example.org/curl:8")

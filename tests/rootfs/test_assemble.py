@@ -76,6 +76,14 @@ def test_a_generated_entry_may_repeat_what_a_package_ships() -> None:
     assert found.entry("/usr/share/x") == FILE
 
 
+def test_nothing_is_generated_below_a_file() -> None:
+    """A home below a file is a mistake of the recipe."""
+    with pytest.raises(OverlayConflict) as e:
+        assemble(WHOLE, ["/usr/share/x"], {"/usr/share/x/home": Directory()})
+
+    assert (e.value.path, e.value.first) == ("/usr/share/x", "p")
+
+
 def test_a_generated_entry_never_replaces_what_a_package_ships() -> None:
     """The conflict names the package."""
     with pytest.raises(OverlayConflict) as e:

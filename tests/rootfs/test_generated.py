@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import attrs
 import pytest
 
 from imagesmith.errors import PathNotFound
 from imagesmith.manifest.sections import RootfsSection, User
-from imagesmith.model.tree import Directory, File, Tree, describe
+from imagesmith.model.tree import Directory, Entry, File, Tree, describe
 from imagesmith.rootfs.generated import accounts, ca_bundle, generate
 
+SHIPPED = Tree([("/usr", Directory(mode=0o2755))])
 APP = User(name="app", uid=65532, gid=65533, home="/home/app")
 
 
@@ -33,7 +35,28 @@ def test_accounts_are_root_and_who_was_declared() -> None:
         "app:x:65532:65533:app:/home/app:/usr/sbin/nologin",
     ]
     assert read(group).decode().splitlines() == ["root:x:0:", "app:x:65533:"]
-    assert made["/home/app"] == Directory(uid=65532, gid=65533)
+
+
+@pytest.mark.parametrize(
+    ("home", "made"),
+    [
+        ("/home/app", {"/home/app": Directory(uid=65532, gid=65533)}),
+        ("/bin/app", {"/usr/bin/app": Directory(uid=65532, gid=65533)}),
+        ("/", {}),
+        ("/nonexistent", {}),
+        ("/tmp", {}),
+        ("/etc/passwd", {}),
+        ("/usr", {}),
+    ],
+)
+def test_a_home_is_made_where_nothing_lies(home: str, made: dict[str, Entry]) -> None:
+    """What packages ship and what is generated stays as it is."""
+    section = RootfsSection(users=(attrs.evolve(APP, home=home),))
+    plain = generate(RootfsSection(), SHIPPED, read=read)
+    found = generate(section, SHIPPED, read=read)
+
+    assert {path: found[path] for path in found if path not in plain} == made
+    assert all(found[path] == plain[path] for path in plain if not path.startswith("/etc"))
 
 
 def test_getent_reads_the_accounts(tmp_path: Path) -> None:

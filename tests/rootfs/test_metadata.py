@@ -6,7 +6,7 @@ import pytest
 
 from imagesmith.errors import PathNotFound
 from imagesmith.model.tree import Directory, Entry, File, Symlink, Tree
-from imagesmith.rootfs.metadata import licences, os_release
+from imagesmith.rootfs.metadata import licences, os_release, unlicensed
 from imagesmith.rootfs.overlay import overlay
 
 TEXT = File.of(b"licence")
@@ -41,6 +41,15 @@ def test_a_licence_in_another_package_is_followed() -> None:
 def test_directories_oblige_nobody() -> None:
     """A package is shipped when a file or link of it is."""
     assert licences(WHOLE, ["/usr/bin"]) == {}
+
+
+def test_a_package_without_a_licence_is_named() -> None:
+    """Whoever ships it should know."""
+    bare = overlay([("bare", Tree([("/usr/bin/x", TEXT)])), ("curl", Tree(CURL))])
+
+    assert unlicensed(bare, ["/usr/bin/x", "/usr/bin/curl"]) == (
+        "bare: no copyright file among the packages",
+    )
 
 
 def test_the_distribution_is_identified_with_every_link() -> None:

@@ -26,9 +26,12 @@ def command(session: Session, image: str, files: bool, largest: int) -> None:  #
     """Show config, layers, totals and the largest files of an IMAGE archive."""
     from imagesmith.audit import contents
     from imagesmith.cli import auditing
-    from imagesmith.cli.app import shown
+    from imagesmith.errors import MalformedArtefact
 
     found = auditing.read(Path(image))
+    if not found.images:
+        problem = found.problems[0] if found.problems else "no images"
+        raise MalformedArtefact(artefact=image, member="", problem=str(problem))
     layers = list(contents.read_all(found.images))
     described = [
         _described(each, read, files=files, largest=largest)
@@ -39,7 +42,7 @@ def command(session: Session, image: str, files: bool, largest: int) -> None:  #
     for problem in sorted({*found.problems, *(p for each in layers for p in each.problems)}):
         session.note(f"warning: {problem}")
     text = "\n".join([f"{found.reference} {digest}", *(_text(each) for each in described)])
-    session.result(shown(text), document)
+    session.result(text, document)
 
 
 def _described(

@@ -84,7 +84,12 @@ def show(session: Session, file: str, *, policy: bool) -> None:
 
 def _signer(summary: CertificateSummary, file: Path) -> list[str]:
     """Render one certificate as the signer of a trust policy."""
+    from imagesmith.errors import UsageError
     from imagesmith.manifest import table as toml
+
+    if summary.has_secret:
+        hint = "a policy names the public half, such as SECRET.pub.asc"
+        raise UsageError(problem=f"{file}: a secret key", hint=hint)
 
     return [
         "[[signer]]",

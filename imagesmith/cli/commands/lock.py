@@ -34,6 +34,7 @@ def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # n
     """
     from imagesmith.build import lock
     from imagesmith.cli import documents, locking
+    from imagesmith.cli.app import report
     from imagesmith.manifest import recipe as recipes
     from imagesmith.model.digest import Digest
 
@@ -53,6 +54,8 @@ def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # n
     with locking.naming(image.recipe):
         locked = lock.lock(recipe, Digest.of(text), effects, previous=previous, update=update)
     changed = locking.save(image, locked)
+    for warning in locked.warnings:
+        report("warning", warning)
     for line in locking.summary(previous, locked.manifest):
         session.note(line)
     if changed:

@@ -45,8 +45,11 @@ def command(
         )
     else:
         made = signing.gpg_signature(raw, str(keyid), run=_run)
-    present = documents.read_if_present(image.signatures, limit=documents.MAX_SIGNATURES)
-    documents.write(image.signatures, detached.merge(present, made))
+    with documents.locked(image):
+        if documents.read(image.manifest) != raw:
+            raise UsageError(problem=f"{image.manifest}: changed while it was signed")
+        present = documents.read_if_present(image.signatures, limit=documents.MAX_SIGNATURES)
+        documents.write(image.signatures, detached.merge(present, made))
     session.note(f"{image.signatures}: signed serial {manifest.serial} of {manifest.name}")
     session.result(str(image.signatures), {"signatures": str(image.signatures)})
 

@@ -72,7 +72,8 @@ def _tree(closure: LoaderClosure) -> str:
         lines.append(f"{'  ' if asked else ''}{item.path}{real} [{item.rule}]{asked}")
     for missing in closure.missing:
         searched = f"; searched {', '.join(missing.searched)}" if missing.searched else ""
-        lines.append(f"  missing: {missing.name}, needed by {missing.needed_by}{searched}")
+        by = f", needed by {missing.needed_by}" if missing.needed_by else ""
+        lines.append(f"  missing: {missing.name}{by}{searched}")
         lines += [f"    hint: {missing.hint}"] if missing.hint else []
     lines += [f"  cannot be loaded: {error.path}: {error.problem}" for error in closure.errors]
     lines += [f"  warning: {warning}" for warning in closure.warnings]

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
+from click.core import ParameterSource
 
 from imagesmith.cli.session import Session, mirrored, shared
 
 if TYPE_CHECKING:
     from imagesmith.audit.expectation import Comparison
     from imagesmith.audit.problem import Problem
+    from imagesmith.build.deliver import Delivery
     from imagesmith.cli.documents import ImageDirectory
+    from imagesmith.trust.trusted import TrustedManifest
 
 
 @click.command("verify", short_help="Re-check every claim of an image or a manifest.")
@@ -41,92 +45,130 @@ def command(ctx: click.Context, /, target: str, **options: Any) -> None:  # noqa
     """
     session: Session = ctx.obj
     path = Path(target)
+    options["asked"] = ctx.get_parameter_source("trust") is ParameterSource.COMMANDLINE
     if path.is_dir() or path.suffix == ".toml":
-        problems, comparisons = _directory(session, target, options)
+        found = _directory(session, target, options)
     else:
-        problems, comparisons = _archive(session, path, options)
-    lines = [str(problem) for problem in problems]
-    lines += [f"{found.arch}: {found.level}" for found in comparisons if not found.problems]
+        found = _archive(session, path, options)
+    lines = [str(problem) for problem in found.problems]
+    lines += [f"{each.arch}: {each.level}" for each in found.comparisons if not each.problems]
     session.result(
-        "\n".join([*lines, f"{target}: {_verdict(problems)}"]),
+        "\n".join([*lines, f"{target}: {_verdict(found)}"]),
         {
-            "verified": not problems,
-            "problems": [problem.to_json() for problem in problems],
-            "images": [{"architecture": f.arch, "level": f.level} for f in comparisons],
+            "verified": found.verified,
+            "manifest": _authority(found.trusted),
+            "problems": [problem.to_json() for problem in found.problems],
+            "images": [{"architecture": f.arch, "level": f.level} for f in found.comparisons],
         },
     )
-    ctx.exit(1 if problems else 0)
+    ctx.exit(1 if found.problems else 0)
 
 
-def _verdict(problems: list[Problem]) -> str:
-    return "verified" if not problems else f"not verified, {len(problems)} problems"
+@attrs.frozen(kw_only=True)
+class Findings:
+    """What a verification found."""
+
+    problems: tuple[Problem, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    trusted: TrustedManifest | None = None
+    """What things were held against."""
+
+    @property
+    def verified(self) -> bool:
+        """Whether everything there is to check was checked and is as claimed."""
+        return not self.problems and self.trusted is not None
 
 
-def _directory(
-    session: Session, target: str, options: dict[str, Any]
-) -> tuple[list[Problem], list[Comparison]]:
-    """Check signatures, recipe and mtrees of a manifest's directory."""
+def _verdict(found: Findings) -> str:
+    if found.problems:
+        count = len(found.problems)
+        return f"not verified, {count} problem{'s' if count > 1 else ''}"
+    if found.trusted is None:
+        return "sound, but not held against a manifest"
+    return f"verified as {found.trusted.manifest.name} serial {found.trusted.manifest.serial}"
+
+
+def _authority(trusted: TrustedManifest | None) -> dict[str, Any] | None:
+    """Say what was verified against, for --json."""
+    if trusted is None:
+        return None
+    return {
+        "digest": str(trusted.digest),
+        "name": trusted.manifest.name,
+        "serial": trusted.manifest.serial,
+        "signers": [accepted.primary for accepted in trusted.verdict.accepted],
+    }
+
+
+def _mtrees(image: ImageDirectory, trusted: TrustedManifest) -> list[Problem]:
+    """Hold the listings people review against the manifest."""
     from imagesmith.audit.problem import Problem
-    from imagesmith.cli import documents, trusting
     from imagesmith.model.digest import Digest
 
-    image = documents.at(target)
-    found = trusting.manifest(session, image, options["trust"]).manifest
-    problems = [
+    return [
         Problem(str(image.mtree(arch)), "mtree", "not the mtree the manifest expects")
-        for arch, expected in found.expect
+        for arch, expected in trusted.manifest.expect
         if Digest.of(image.recorded(arch) or b"") != expected.rootfs
     ]
-    comparisons = _rebuilt(session, image, options) if options["rebuild"] else []
-    return problems + [p for c in comparisons for p in c.problems], comparisons
 
 
-def _rebuilt(session: Session, image: ImageDirectory, options: dict[str, Any]) -> list[Comparison]:
-    """Build every architecture anew and compare with the expectations."""
-    import attrs
+def _directory(session: Session, target: str, options: dict[str, Any]) -> Findings:
+    """Check signatures, recipe and mtrees of a manifest's directory."""
+    from imagesmith.cli import documents, trusting
 
-    from imagesmith.build import deliver
-    from imagesmith.cli import trusting
-
+    image = documents.at(target)
     trusted = trusting.manifest(session, image, options["trust"])
+    problems = _mtrees(image, trusted)
+    if not options["rebuild"]:
+        return Findings(problems=tuple(problems), trusted=trusted)
+    rebuilt = _rebuilt(session, trusted, image, options)
+    found = _told(*problems, *rebuilt.problems)
+    return Findings(problems=found, comparisons=rebuilt.comparisons, trusted=trusted)
+
+
+def _told(*problems: Problem) -> tuple[Problem, ...]:
+    """Sort problems; each is told once."""
+    return tuple(sorted(set(problems)))
+
+
+def _rebuilt(
+    session: Session, trusted: TrustedManifest, image: ImageDirectory, options: dict[str, Any]
+) -> Delivery:
+    """Build every architecture anew and compare with the expectations."""
+    from imagesmith.build import deliver
+
     effects = attrs.evolve(session.effects(mirrors=options["mirrors"]), fresh=True)
-    delivery = deliver.build(
-        trusted, trusted.manifest.architectures, effects, recorded=image.recorded
-    )
-    return list(delivery.comparisons)
+    arches = trusted.manifest.architectures
+    return deliver.build(trusted, arches, effects, recorded=image.recorded)
 
 
-def _archive(
-    session: Session, path: Path, options: dict[str, Any]
-) -> tuple[list[Problem], list[Comparison]]:
+def _archive(session: Session, path: Path, options: dict[str, Any]) -> Findings:
     """Check an archive by itself, against its manifest, and against a rebuild of it."""
-    from imagesmith.audit.problem import Problem
     from imagesmith.cli import auditing, trusting
     from imagesmith.errors import UsageError
 
     found = auditing.read(path)
     beside = _manifest_of(found.reference, options["directory"])
-    manifest = None
-    if beside is not None:
-        manifest = trusting.manifest(session, beside, options["trust"]).manifest
-    elif options["rebuild"]:
+    if beside is None:
         hint = "name its directory with --manifest DIR"
-        raise UsageError(problem=f"{path}: no manifest to rebuild from", hint=hint)
-    else:
-        session.note(f"{path}: not held against a manifest; name one with --manifest DIR")
-    checked = auditing.check(found, manifest, beside)
+        if options["rebuild"] or options["asked"]:
+            raise UsageError(problem=f"{path}: no manifest to hold it against", hint=hint)
+        session.note(f"{path}: not held against a manifest; {hint}")
+        alone = auditing.check(found, None, None)
+        return Findings(problems=_told(*found.problems, *(p for c in alone for p in c.problems)))
+    trusted = trusting.manifest(session, beside, options["trust"])
+    checked = auditing.check(found, trusted.manifest, beside)
+    comparisons = tuple(each.comparison for each in checked if each.comparison)
     problems = [*found.problems, *(p for each in checked for p in each.problems)]
-    comparisons = [each.comparison for each in checked if each.comparison]
-    identical = len(checked) > 1 and all(each.level == "identical" for each in comparisons)
-    if manifest and identical and found.digest != manifest.expect_index:
-        text = f"expected {manifest.expect_index}, got {found.digest}"
-        problems.append(Problem("index.json", "index", text))
-    if options["rebuild"] and beside is not None:
-        rebuilt = _rebuilt(session, beside, options)
-        problems += [problem for each in rebuilt for problem in each.problems]
-        for each in rebuilt:
+    problems += auditing.naming(found, trusted.manifest, comparisons)
+    problems += _mtrees(beside, trusted)
+    session.note(f"{path}: held against {beside.manifest}")
+    if options["rebuild"]:
+        rebuilt = _rebuilt(session, trusted, beside, options)
+        problems += rebuilt.problems
+        for each in rebuilt.comparisons:
             session.note(f"rebuilt {each.arch}: {each.level}")
-    return sorted(set(problems)), comparisons
+    return Findings(problems=_told(*problems), comparisons=comparisons, trusted=trusted)
 
 
 def _manifest_of(reference: str, named: str | None) -> ImageDirectory | None:

@@ -153,7 +153,7 @@ def _warm(bench: Bench, subject: Subject) -> Section:
             "builder has even the image."
         ),
         timings=take_turns(contenders, bench.rounds),
-        targets=(Target(against=cached[1].name, most=0.3),),
+        targets=(Target(against=cached[0].name, most=0.3),),
     )
 
 

@@ -14,17 +14,12 @@ import attrs
 from imagesmith.manifest import table as toml
 from imagesmith.manifest.table import Table
 from imagesmith.model.config import ImageConfig, Pairs
+from imagesmith.model.reference import REFERENCE
 
 IMAGE_NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*\Z")
 """A repository name without a registry (OCI distribution-spec, "Pulling manifests")."""
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
 _PORT = re.compile(r"([1-9][0-9]{0,4})/(tcp|udp|sctp)\Z")
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
-_REFERENCE = re.compile(
-    rf"{_HOST}{_COMPONENT}(?:/{_COMPONENT})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?\Z"
-)
-"""The grammar registries and runtimes share (distribution, reference.go), digests left out."""
 _SIGNAL = re.compile(r"(?:SIG)?[A-Z][A-Z0-9+-]{0,15}\Z|[0-9]{1,3}\Z")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 MAX_NAME = 128
@@ -188,7 +183,7 @@ def read_image(table: Table) -> ImageSection:
     if compression is None:
         raise table.error("compression", f"expected one of {', '.join(COMPRESSIONS)}")
     reference = table.string("reference", "")
-    if reference and not _REFERENCE.match(reference):
+    if reference and not REFERENCE.fullmatch(reference):
         raise table.error("reference", f"not an image reference: {reference!r}")
     section = ImageSection(config=_read_config(table), compression=compression, reference=reference)
     table.end()

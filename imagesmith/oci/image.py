@@ -8,7 +8,6 @@ image-index.md, image-layout.md, annotations.md.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +18,7 @@ from imagesmith.model.arch import Arch
 from imagesmith.model.canonical import Json, to_bytes
 from imagesmith.model.config import ImageConfig
 from imagesmith.model.digest import Digest
+from imagesmith.model.reference import REFERENCE
 from imagesmith.oci.layer import Layer
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -26,11 +26,6 @@ IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 IMAGE_INDEX = "application/vnd.oci.image.index.v1+json"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
-_TAG = r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-_REFERENCE = re.compile(rf"{_HOST}{_COMPONENT}(?:/{_COMPONENT})*(?P<tag>{_TAG})?")
-"""The grammar registries and runtimes share (distribution, reference.go), digests left out."""
 
 
 @attrs.frozen(kw_only=True)
@@ -110,7 +105,7 @@ def layout(images: Sequence[Image], *, reference: str) -> bytes:
 
 def tagged(reference: str) -> str:
     """Return `reference` with a tag, `latest` if it has none; UsageError if it is malformed."""
-    match = _REFERENCE.fullmatch(reference)
+    match = REFERENCE.fullmatch(reference)
     if match is None:
         raise UsageError(
             problem=f"not an image reference: {reference!a}",

@@ -2,19 +2,21 @@
 
     blobs/sha256/ab/<64 hex>      bytes under their digest, 0444, never written to again
     derived/<kind>/ab/<64 hex>    pointers: the digest of what a function of the named one gave
+    memory/<kind>/<64 hex>        what was seen before, under the sha256 of its key
     partial/<64 hex>              the first bytes of a blob that is being fetched
     tmp/                          files that have no name yet; locked while their writer lives
     quarantine/                   blobs that were found damaged
     lock                          shared by those who use the store, exclusive for `collect`
 
 Directories are 0755 whatever the umask.  A root that is a symbolic link, or a
-directory that others can write to, is refused as ssh and gpg do: pointers are
-believed, so whoever can write one could choose what enters an image.
+directory that others can write to, is refused as ssh and gpg do: pointers and
+memories are believed, so whoever can write one could choose what enters an image.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import stat
@@ -28,7 +30,7 @@ from imagesmith.errors import HostError
 from imagesmith.model.digest import HEX, Digest
 
 KIND = re.compile(r"[a-z0-9][a-z0-9.-]*\Z")
-"""What may name a kind of derivation."""
+"""What may name a kind of derivation or of memory."""
 
 _ELSEWHERE = "name another directory with --store"
 _HINTS = {
@@ -76,6 +78,11 @@ class Layout:
         return self.root / "derived"
 
     @property
+    def memories(self) -> Path:
+        """Holds one directory per kind of memory."""
+        return self.root / "memory"
+
+    @property
     def partials(self) -> Path:
         """Holds unfinished downloads."""
         return self.root / "partial"
@@ -101,9 +108,11 @@ class Layout:
 
     def pointer(self, kind: str, key: Digest) -> Path:
         """Return where the result of `kind` for `key` is remembered; ValueError for a bad kind."""
-        if not KIND.match(kind):
-            raise ValueError(f"not a kind of derivation: {kind!r}")
-        return self.pointers / kind / key.hex[:2] / key.hex
+        return self.pointers / _kind(kind, "derivation") / key.hex[:2] / key.hex
+
+    def memory(self, kind: str, key: str) -> Path:
+        """Return where what was seen of `key` is remembered; ValueError for a bad kind."""
+        return self.memories / _kind(kind, "memory") / Digest.of(spelled(key)).hex
 
     def partial(self, digest: Digest) -> Path:
         """Return where the download of `digest` grows."""
@@ -111,7 +120,26 @@ class Layout:
 
     def directories(self) -> tuple[Path, ...]:
         """Return the directories every store has, parents first."""
-        return self.root, self.blobs.parent, self.blobs, self.pointers, self.partials, self.drafts
+        return (
+            self.root,
+            self.blobs.parent,
+            self.blobs,
+            self.pointers,
+            self.memories,
+            self.partials,
+            self.drafts,
+        )
+
+
+def spelled(key: str) -> bytes:
+    """Return the one line of ASCII that stands for the key of a memory."""
+    return key.encode("unicode_escape")
+
+
+def _kind(name: str, of: str) -> str:
+    if not KIND.match(name):
+        raise ValueError(f"not a kind of {of}: {name!r}")
+    return name
 
 
 def named(path: Path) -> Digest | None:
@@ -145,6 +173,20 @@ def _make_lock(path: Path) -> None:
         with suppress(OSError):
             path.touch(0o644)
             path.chmod(0o644)
+
+
+@contextmanager
+def locked(path: Path, operation: int) -> Iterator[None]:
+    """Hold an flock(2) on `path` meanwhile; what is not there cannot be locked."""
+    descriptor = None
+    with host_errors(path), suppress(FileNotFoundError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        fcntl.flock(descriptor, operation)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def make_directory(path: Path) -> bool:

@@ -9,6 +9,8 @@ What a caller can rely on:
   `quarantine` and another `put` mend all of these.
 - `map` does not hash: who uses the bytes does, over the bytes used.
 - `find` and `derived` are claims that the next read confirms.
+- What is `remember`ed is never lost without an error: not to another process, to a
+  loss of power, or to `collect`.
 - Every verb may be called from several threads and processes at a time.
 
 Trouble with the disk is a `HostError`.
@@ -31,9 +33,9 @@ import attrs
 
 from imagesmith.errors import HostError, IntegrityError
 from imagesmith.model.digest import Digest
-from imagesmith.store import upkeep
+from imagesmith.store import memory, upkeep
 from imagesmith.store.draft import Draft, clear, kept_draft, new_draft
-from imagesmith.store.layout import Layout, host_errors, make_directory, prepare, refusal
+from imagesmith.store.layout import Layout, host_errors, locked, make_directory, prepare, refusal
 from imagesmith.store.lending import ReadSpan, damaged, span_reader, verified
 from imagesmith.store.upkeep import Collected, Problem
 
@@ -170,6 +172,17 @@ class Store:
             draft.write(f"{digest}\n".encode())
             draft.publish(path, durable=False)
 
+    def recall(self, kind: str, key: str) -> bytes | None:
+        """Return what is remembered of `key`, or None if nothing is; HostError if damaged."""
+        return memory.recall(self.layout, kind, key)
+
+    def remember(self, kind: str, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
+        """Replace what is known of `key` by what `change` makes of it, for good; None leaves it.
+
+        One process at a time changes memories of a kind; `collect` removes none.
+        """
+        memory.remember(self.layout, kind, key, change)
+
     def quarantine(self, digest: Digest) -> None:
         """Move what lies under this name aside, so that the next `put` fetches again."""
         path = self.layout.blob(digest)
@@ -193,27 +206,15 @@ class Store:
         Uses are noted once a day, so anything below a day may count as unused
         what was used since.
         """
-        with self._locked(fcntl.LOCK_EX):
+        with locked(self.layout.lock, fcntl.LOCK_EX):
             return upkeep.collect(self.layout, before=now - unused_for)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Keep `collect` waiting; never call that one inside."""
-        with self._locked(fcntl.LOCK_SH):
+        # There is no lock where nobody could ever write, and nothing is collected there.
+        with locked(self.layout.lock, fcntl.LOCK_SH):
             yield
-
-    @contextmanager
-    def _locked(self, operation: int) -> Iterator[None]:
-        descriptor = None
-        with host_errors(self.layout.lock), suppress(FileNotFoundError):
-            # There is no lock where nobody could ever write, and nothing is collected there.
-            descriptor = os.open(self.layout.lock, os.O_RDONLY | os.O_NOFOLLOW)
-            fcntl.flock(descriptor, operation)
-        try:
-            yield
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
 
     def _mapped(self, digest: Digest) -> mmap.mmap | bytes:
         with self._opened(digest) as (path, descriptor), host_errors(path):

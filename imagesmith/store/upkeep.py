@@ -19,6 +19,7 @@ from imagesmith.errors import ImagesmithError, IntegrityError
 from imagesmith.model.digest import HEX, Digest
 from imagesmith.store.draft import abandoned
 from imagesmith.store.layout import KIND, Layout, host_errors, named
+from imagesmith.store.memory import damage
 
 _POINTER_LENGTH = len("sha256:") + 64 + len("\n")
 
@@ -84,6 +85,7 @@ def verify(layout: Layout, chunks: Callable[[Digest], Iterable[bytes]]) -> Itera
             continue
         for path in _fanned(kind):
             yield from _misled(layout, path)
+    yield from _forgotten(layout)
     for path in _listed(layout.partials):
         if not HEX.match(path.name):
             yield Problem(str(path), "does not belong in a store")
@@ -115,6 +117,17 @@ def _misled(layout: Layout, path: Path) -> Iterator[Problem]:
         yield Problem(str(path), "is no pointer to a digest")
     elif not layout.blob(digest).is_file():
         yield Problem(str(path), f"points to {digest}, which is not in the store")
+
+
+def _forgotten(layout: Layout) -> Iterator[Problem]:
+    for kind in _listed(layout.memories):
+        if not KIND.match(kind.name) or kind.is_symlink() or not kind.is_dir():
+            yield Problem(str(kind), "does not belong in a store")
+            continue
+        for path in _listed(kind):
+            found = damage(path) if HEX.match(path.name) else "does not belong in a store"
+            if found:
+                yield Problem(str(path), found)
 
 
 def _listed(directory: Path) -> list[Path]:

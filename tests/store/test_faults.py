@@ -9,11 +9,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import pytest
+from builders.faults import injected
 
 import imagesmith
 from imagesmith.model.digest import Digest
@@ -54,25 +53,6 @@ def run(root: Path, verb: str, *prefix: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, env={"PYTHONPATH": package}
     )
-
-
-@cache
-def tracer() -> Sequence[str]:
-    """Return how to run something under strace, or nothing where that cannot be done."""
-    strace = shutil.which("strace") or ""
-    if (
-        not strace
-        or subprocess.run([strace, "-qq", "-o", "/dev/null", "true"], check=False).returncode
-    ):
-        return []
-    return [strace, "-f", "-qq", "-o", "/dev/null"]
-
-
-def injected(call: str, fault: str) -> list[str]:
-    """Return the prefix under which a system call has a fault."""
-    if not tracer():
-        pytest.skip("strace is missing or may not trace here")
-    return [*tracer(), "-e", f"inject={call}:{fault}"]
 
 
 def sound(root: Path) -> bool:

@@ -87,7 +87,9 @@ class TestOpening:
         expected = HostError(path=str(drafts), problem="is not a directory", hint=hint)
         assert expected == refused(tmp_path / "store")
 
-    @pytest.mark.parametrize("inside", ["", "blobs", "blobs/sha256", "derived", "partial", "tmp"])
+    @pytest.mark.parametrize(
+        "inside", ["", "blobs", "blobs/sha256", "derived", "memory", "partial", "tmp"]
+    )
     @pytest.mark.parametrize("mode", [0o777, 0o757, 0o1777])
     def test_what_everybody_writes_to_is_refused(
         self, tmp_path: Path, inside: str, mode: int

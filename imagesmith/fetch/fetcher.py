@@ -68,7 +68,7 @@ class Fetcher:
             except Interrupted as interruption:
                 failures = 1 if transfer.position > before else failures + 1
                 if failures > self._options.retries:
-                    raise transfer.failure(str(interruption)) from interruption
+                    raise transfer.failure(str(interruption), temporary=True) from interruption
                 wait = max(interruption.wait, self._options.backoff * 2.0 ** (failures - 1))
                 self._expect_time(deadline, transfer)
                 transfer.again(str(interruption))

@@ -118,9 +118,9 @@ class Transfer:
         if self.position and self.size is None and not (self.etag or self.modified):
             raise self.failure(f"{problem}, and cannot be resumed")
 
-    def failure(self, problem: str) -> NetworkError:
+    def failure(self, problem: str, *, temporary: bool = False) -> NetworkError:
         """Return an error about this file."""
-        return NetworkError(what=self.what, problem=problem)
+        return NetworkError(what=self.what, problem=problem, temporary=temporary)
 
     def wrong_size(self, got: str) -> IntegrityError:
         """Return the error for a file of another length."""

@@ -69,6 +69,11 @@ def failure(mirror: Mirror, problem: str, path: str = PATH) -> NetworkError:
     return NetworkError(what=mirror.url + path, problem=problem)
 
 
+def outage(mirror: Mirror, problem: str) -> NetworkError:
+    """Return the same of what may be better another time."""
+    return NetworkError(what=mirror.url + PATH, problem=problem, temporary=True)
+
+
 def wrong_size(mirror: Mirror, expected: str, got: str) -> IntegrityError:
     """Return what is said about a length."""
     return IntegrityError(what=mirror.url + PATH, expected=expected, got=got)
@@ -170,7 +175,7 @@ class TestBrokenConnections:
         """Four tries without a byte are enough."""
         mirror.misbehave(PATH, Fault(drop_after=0))
 
-        assert failure(mirror, "the connection was lost") == refusal(fetcher, mirror)
+        assert outage(mirror, "the connection was lost") == refusal(fetcher, mirror)
         assert len(mirror.requests) == 4
         assert waits == [0.5, 1.0, 2.0]
 
@@ -261,7 +266,7 @@ class TestBrokenConnections:
         options = Options(timeout_read=0.05, retries=1, backoff=0)
 
         with Fetcher(options) as fetcher:
-            assert failure(mirror, "the server is silent") == refusal(fetcher, mirror)
+            assert outage(mirror, "the server is silent") == refusal(fetcher, mirror)
         assert len(mirror.requests) == 2
 
     def test_a_trickle_does_not_last_for_ever(self, mirror: Mirror) -> None:
@@ -386,7 +391,7 @@ class TestAnswers:
         """The last answer is the error."""
         mirror.misbehave(PATH, Fault(status=503))
 
-        assert failure(mirror, "the server answered 503") == refusal(fetcher, mirror)
+        assert outage(mirror, "the server answered 503") == refusal(fetcher, mirror)
 
     @pytest.mark.parametrize(
         ("retry_after", "waited"), [("7", 7.0), ("86400", 30.0), ("soon", 0.5), ("0", 0.5)]
@@ -417,7 +422,7 @@ class TestAnswers:
         headers = tuple((f"X-{n}", "x" * 100) for n in range(1000))
         mirror.misbehave(PATH, Fault(headers=headers))
 
-        assert failure(mirror, "the connection was lost") == refusal(fetcher, mirror)
+        assert outage(mirror, "the connection was lost") == refusal(fetcher, mirror)
 
     def test_a_server_that_speaks_otherwise_is_refused(self, fetcher: Fetcher) -> None:
         """Anything but HTTP is a lost connection."""
@@ -436,7 +441,8 @@ class TestAnswers:
                 list(fetcher.stream(location, size=None, limit=LIMIT))
             thread.join()
 
-        assert NetworkError(what=location, problem="the connection was lost") == raised.value
+        problem = "the connection was lost"
+        assert NetworkError(what=location, problem=problem, temporary=True) == raised.value
 
     def test_a_mirror_that_is_down_is_given_up(self, fetcher: Fetcher) -> None:
         """Nobody listens on that port any more."""
@@ -445,7 +451,8 @@ class TestAnswers:
         with pytest.raises(NetworkError) as raised:
             list(fetcher.stream(location, size=None, limit=LIMIT))
 
-        assert NetworkError(what=location, problem="no connection to the host") == raised.value
+        problem = "no connection to the host"
+        assert NetworkError(what=location, problem=problem, temporary=True) == raised.value
 
 
 class TestRedirects:
@@ -679,8 +686,10 @@ class TestProxies:
         with Fetcher(options, sleep=waits.append) as fetcher, pytest.raises(NetworkError) as raised:
             list(fetcher.stream("http://debian.invalid/x", size=17, limit=LIMIT))
 
-        problem = "the proxy does not answer"
-        assert NetworkError(what="http://debian.invalid/x", problem=problem) == raised.value
+        expected = NetworkError(
+            what="http://debian.invalid/x", problem="the proxy does not answer", temporary=True
+        )
+        assert expected == raised.value
 
     @pytest.mark.parametrize("proxy", ["gopher://bob:pass@host", "http://[", "http://\udcff:b@h"])
     def test_nonsense_is_a_mistake(self, proxy: str) -> None:

@@ -31,6 +31,7 @@ from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSecti
 from imagesmith.manifest.table import Table
 from imagesmith.model.arch import Arch
 from imagesmith.model.digest import Digest
+from imagesmith.model.moment import rfc3339
 
 FORMAT = 1
 """The format this version writes; it pins every digest-affecting choice of the assembler."""
@@ -44,6 +45,8 @@ class Manifest:
     format: int = FORMAT
     name: str
     serial: int
+    expires: int | None = None
+    """When nobody may rely on it any more, seconds since 1970; never by default."""
     epoch: int
     """mtime of everything in the image, seconds since 1970."""
     recipe: Digest
@@ -65,6 +68,10 @@ class Manifest:
     def expectation(self, arch: Arch) -> Expectation | None:
         """Return what a build for `arch` must give."""
         return dict(self.expect).get(arch.debian)
+
+    def is_expired(self, now: int) -> bool:
+        """Say whether its time was over at `now`, seconds since 1970."""
+        return self.expires is not None and self.expires <= now
 
     @property
     def reference(self) -> str:
@@ -98,6 +105,7 @@ def _read(root: Table) -> Manifest:
     manifest = Manifest(
         name=root.converted("name", sections.image_name),
         serial=root.integer("serial", minimum=1),
+        expires=root.time("expires"),
         epoch=root.integer("epoch"),
         recipe=root.converted("recipe", Digest.parse),
         architectures=architectures,
@@ -160,6 +168,7 @@ def _head(manifest: Manifest) -> list[str]:
         f"format = {manifest.format}",
         f"name = {toml.string(manifest.name)}",
         f"serial = {manifest.serial}",
+        *([] if manifest.expires is None else [f"expires = {rfc3339(manifest.expires)}"]),
         f"epoch = {manifest.epoch}",
         f'recipe = "{manifest.recipe}"',
         f"architectures = {toml.array(names)}",

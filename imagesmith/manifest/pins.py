@@ -61,18 +61,38 @@ class Artefact:
 
 
 @attrs.frozen(kw_only=True)
+class UsedIndex:
+    """A package index, and what was taken from it."""
+
+    digest: Digest
+    """Of the file as it is fetched."""
+    stanzas: Digest
+    """Of the stanzas of the pinned packages in its order, an empty line between two."""
+
+
+@attrs.frozen(kw_only=True)
 class Evidence:
-    """Where a source's pins came from: the signed index as it was at `lock`."""
+    """Where a source's pins came from: the archive's signed word as it was at `lock`.
+
+    Every digest names a blob; together they prove each pin to whoever trusts the keys.
+    """
 
     source: DebianSource
+    origin: str
+    codename: str
+    """Both as the release file says; they may be empty."""
     date: int
     """`Date` of the release file, seconds since 1970."""
     release: Digest
-    """Of the signed release file's bytes."""
+    """Of the bytes of InRelease, or of Release where it has a signature of its own."""
+    release_signature: Digest | None = None
+    """Of the bytes of Release.gpg."""
     signers: tuple[str, ...]
     """Fingerprints of the pinned keys whose signatures on it were verified, sorted."""
-    indices: tuple[tuple[str, Digest], ...]
-    """Package indices used, by path below `dists/SUITE`, sorted."""
+    certificates: Digest
+    """Of the signers' certificates as they were judged: binary, sorted by fingerprint."""
+    indices: tuple[tuple[str, UsedIndex], ...]
+    """By path below `dists/SUITE`, sorted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -91,26 +111,53 @@ def read_evidence(table: Table) -> Evidence:
     """Read `[source.NAME]` as a manifest has it."""
     suite = recipes.read_suite(table)
     indices = table.table("index")
+    detached = table.has("release-signature")
     evidence = Evidence(
         source=suite,
+        origin=table.string("origin"),
+        codename=table.string("codename"),
         date=table.integer("date"),
         release=table.converted("release", Digest.parse),
+        release_signature=table.converted("release-signature", Digest.parse) if detached else None,
         signers=table.convert_all("signers", table.strings("signers"), recipes.fingerprint),
-        indices=tuple(
-            (path, indices.converted(path, Digest.parse)) for path in sorted(indices.names())
-        ),
+        certificates=table.converted("certificates", Digest.parse),
+        indices=tuple((path, _read_index(indices.table(path))) for path in sorted(indices.names())),
     )
     indices.end()
     table.end()
     return evidence
 
 
+def _read_index(table: Table) -> UsedIndex:
+    index = UsedIndex(
+        digest=table.converted("digest", Digest.parse),
+        stanzas=table.converted("stanzas", Digest.parse),
+    )
+    table.end()
+    return index
+
+
 def write_evidence(name: str, evidence: Evidence) -> list[str]:
     """Write `[source.NAME]` and its index."""
-    lines = ["", f"[source.{name}]", *recipes.write_suite(evidence.source)]
-    lines += [f"date = {evidence.date}", f'release = "{evidence.release}"']
-    lines += [f"signers = {toml.block(evidence.signers)}", "", f"[source.{name}.index]"]
-    return lines + [f'{toml.key(path)} = "{digest}"' for path, digest in evidence.indices]
+    signature = evidence.release_signature
+    return [
+        "",
+        f"[source.{name}]",
+        *recipes.write_suite(evidence.source),
+        f"origin = {toml.string(evidence.origin)}",
+        f"codename = {toml.string(evidence.codename)}",
+        f"date = {evidence.date}",
+        f'release = "{evidence.release}"',
+        *([] if signature is None else [f'release-signature = "{signature}"']),
+        f"signers = {toml.block(evidence.signers)}",
+        f'certificates = "{evidence.certificates}"',
+        "",
+        f"[source.{name}.index]",
+        *(
+            f'{toml.key(path)} = {{ digest = "{index.digest}", stanzas = "{index.stanzas}" }}'
+            for path, index in evidence.indices
+        ),
+    ]
 
 
 def read_artefact(table: Table, architectures: tuple[Arch, ...]) -> Artefact:

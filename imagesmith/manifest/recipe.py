@@ -15,6 +15,8 @@ from imagesmith.manifest.table import Table
 from imagesmith.model import arch as arches
 from imagesmith.model.arch import Arch
 
+MAX_VALID_DAYS = 3650
+
 _S = TypeVar("_S")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}\Z")
 _SOURCE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
@@ -31,7 +33,7 @@ class DebianSource:
     suite: str
     components: tuple[str, ...]
     signed_by: tuple[str, ...]
-    """Fingerprints of primary keys, 40 lower-case hexadecimal digits."""
+    """Fingerprints of primary keys, 40 lower-case hexadecimal digits; with `!`, of one key."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +55,8 @@ class Recipe:
     sources: tuple[tuple[str, DebianSource], ...]
     """By name, sorted."""
     packages: tuple[PackageRequest, ...]
+    valid_days: int | None = None
+    """How long a manifest is good from its lock on; for ever by default."""
     trace: TraceSection = TraceSection()
     rootfs: RootfsSection = RootfsSection()
     image: ImageSection = ImageSection()
@@ -70,6 +74,7 @@ def parse(text: bytes, *, document: str) -> Recipe:
             _read_request(request, {name for name, _ in sources})
             for request in root.tables("package")
         ),
+        valid_days=_read_valid_days(root),
         trace=sections.read_trace(root.table("trace", optional=True)),
         rootfs=sections.read_rootfs(root.table("rootfs", optional=True)),
         image=sections.read_image(root.table("image", optional=True)),
@@ -77,6 +82,15 @@ def parse(text: bytes, *, document: str) -> Recipe:
     check_user(root, recipe.image, recipe.rootfs)
     root.end()
     return recipe
+
+
+def _read_valid_days(root: Table) -> int | None:
+    if not root.has("valid-days"):
+        return None
+    days = root.integer("valid-days", minimum=1)
+    if days > MAX_VALID_DAYS:
+        raise root.error("valid-days", f"expected at most {MAX_VALID_DAYS}, got {days}")
+    return days
 
 
 def read_architectures(root: Table) -> tuple[Arch, ...]:
@@ -111,13 +125,18 @@ def read_suite(table: Table) -> DebianSource:
     if table.string("kind") != "debian":
         raise table.error("kind", 'expected "debian"')
     components = table.convert_all("components", table.strings("components"), _component)
-    signed_by = table.convert_all("signed-by", table.strings("signed-by"), fingerprint)
+    signed_by = table.convert_all("signed-by", table.strings("signed-by"), pinned_key)
     for key, values in (("components", components), ("signed-by", signed_by)):
         if not values:
             raise table.error(key, "expected at least one")
     return DebianSource(
         suite=table.converted("suite", _suite), components=components, signed_by=signed_by
     )
+
+
+def pinned_key(text: str) -> str:
+    """Check a fingerprint that may end in `!`, for exactly that key; return it in lower case."""
+    return fingerprint(text.removesuffix("!")) + "!" * text.endswith("!")
 
 
 def fingerprint(text: str) -> str:
@@ -176,6 +195,8 @@ def to_bytes(recipe: Recipe) -> bytes:
     """Write a recipe in the form `init` gives it."""
     names = tuple(arch.debian for arch in recipe.architectures)
     lines = [f"name = {toml.string(recipe.name)}", f"architectures = {toml.array(names)}"]
+    if recipe.valid_days is not None:
+        lines.append(f"valid-days = {recipe.valid_days}")
     for name, source in recipe.sources:
         lines += ["", f"[source.{name}]", *write_suite(source)]
     for request in recipe.packages:

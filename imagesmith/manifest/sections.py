@@ -7,7 +7,7 @@ repeats the recipe without a second model of it.
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, TypeVar
 
 import attrs
 
@@ -27,6 +27,9 @@ MAX_ID = 2**32 - 2
 """The largest user or group id; the next one means "none" to the kernel."""
 Compression = Literal["zstd", "gzip", "none"]
 COMPRESSIONS: tuple[Compression, ...] = ("zstd", "gzip", "none")
+LdSoCache = Literal["auto", "always", "never"]
+_Choice = TypeVar("_Choice", bound=str)
+LD_SO_CACHES: tuple[LdSoCache, ...] = ("auto", "always", "never")
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +59,8 @@ class RootfsSection:
     ca_bundle: bool = False
     os_release: bool = True
     licences: bool = True
+    ld_so_cache: LdSoCache = "auto"
+    """Whether /etc/ld.so.cache is made: where the loader cannot do without, or at any rate."""
     users: tuple[User, ...] = ()
 
 
@@ -122,10 +127,20 @@ def read_rootfs(table: Table) -> RootfsSection:
         ca_bundle=table.boolean("ca-bundle", default=False),
         os_release=table.boolean("os-release", default=True),
         licences=table.boolean("licences", default=True),
+        ld_so_cache=_choice(table, "ld-so-cache", LD_SO_CACHES),
         users=tuple(sorted(users, key=lambda user: user.uid)),
     )
     table.end()
     return section
+
+
+def _choice(table: Table, key: str, choices: tuple[_Choice, ...]) -> _Choice:
+    """Return one of a few words; the first is the default."""
+    named = table.string(key, choices[0])
+    chosen = next((known for known in choices if known == named), None)
+    if chosen is None:
+        raise table.error(key, f"expected one of {', '.join(choices)}")
+    return chosen
 
 
 def _read_user(table: Table) -> User:
@@ -162,6 +177,8 @@ def write_rootfs(section: RootfsSection) -> list[str]:
         f"os-release = {toml.boolean(section.os_release)}",
         f"licences = {toml.boolean(section.licences)}",
     ]
+    if section.ld_so_cache != "auto":
+        lines.append(f"ld-so-cache = {toml.string(section.ld_so_cache)}")
     if section.users:
         lines.append("users = [")
         lines += [f"    {_write_user(user)}," for user in section.users]
@@ -178,10 +195,7 @@ def _write_user(user: User) -> str:
 
 def read_image(table: Table) -> ImageSection:
     """Read `[image]`."""
-    named = table.string("compression", "zstd")
-    compression = next((known for known in COMPRESSIONS if known == named), None)
-    if compression is None:
-        raise table.error("compression", f"expected one of {', '.join(COMPRESSIONS)}")
+    compression = _choice(table, "compression", COMPRESSIONS)
     reference = table.string("reference", "")
     if reference and not REFERENCE.fullmatch(reference):
         raise table.error("reference", f"not an image reference: {reference!r}")

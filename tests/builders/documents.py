@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from imagesmith.manifest.manifest import Manifest
-from imagesmith.manifest.pins import Artefact, Evidence, Expectation, Pin
+from imagesmith.manifest.pins import Artefact, Evidence, Expectation, Pin, UsedIndex
 from imagesmith.manifest.recipe import DebianSource, PackageRequest, Recipe
 from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSection, User
 from imagesmith.model import arch
@@ -48,10 +48,20 @@ def evidence(suite: str) -> Evidence:
     """Return what a manifest says of a suite."""
     return Evidence(
         source=attrs.evolve(SOURCE, suite=suite),
+        origin="Debian",
+        codename=suite,
         date=1783764000,
         release=digest(f"{suite} InRelease"),
         signers=(KEY,),
-        indices=(("main/binary-amd64/Packages.xz", digest(f"{suite} Packages.xz")),),
+        certificates=digest(f"{suite} certificates"),
+        indices=(
+            (
+                "main/binary-amd64/Packages.xz",
+                UsedIndex(
+                    digest=digest(f"{suite} Packages.xz"), stanzas=digest(f"{suite} stanzas")
+                ),
+            ),
+        ),
     )
 
 

@@ -53,6 +53,7 @@ def manifests_of_any_shape(draw: st.DrawFn) -> Manifest:
         MANIFEST,
         architectures=tuple(arch.parse(each) for each in sorted(arches)),
         serial=draw(st.integers(1, 10**6)),
+        expires=draw(st.none() | st.integers(0, 250_000_000_000)),
         epoch=draw(st.integers(0, 2**40)),
         artefacts=artefacts,
         expect=tuple((each, one) for each in sorted(arches)),
@@ -69,6 +70,21 @@ def test_writing_and_parsing_are_inverse(manifest: Manifest) -> None:
     assert manifests.to_bytes(parse(text)) == text
 
 
+def test_a_release_file_may_have_a_signature_of_its_own() -> None:
+    """Release.gpg has a key, and InRelease has none; names may be empty or odd."""
+    (name, evidence), *others = MANIFEST.sources
+    detached = attrs.evolve(
+        evidence, release_signature=digest("Release.gpg"), origin='\u202e"Örigin\n', codename=""
+    )
+    found = attrs.evolve(MANIFEST, sources=((name, detached), *others))
+    text = manifests.to_bytes(found)
+
+    assert parse(text) == found
+    assert b'release-signature = "sha256:' in text
+    assert b'origin = "\\u202E\\"' in text
+    assert b"release-signature" not in TEXT
+
+
 def test_every_fact_has_a_line_of_its_own() -> None:
     """A new version of one package changes the lines of that package only."""
     bumped = attrs.evolve(MANIFEST.artefacts[0], version="20240203")
@@ -77,6 +93,15 @@ def test_every_fact_has_a_line_of_its_own() -> None:
     changed = [line for line, twin in zip(before, after, strict=True) if line != twin]
 
     assert changed == [b'version = "20230311"']
+
+
+def test_the_end_of_its_life_has_a_line_where_it_has_one() -> None:
+    """It is over at that second."""
+    found = attrs.evolve(MANIFEST, expires=1_801_353_600)
+
+    assert b"\nserial = 3\nexpires = 2027-01-31T00:00:00Z\nepoch = " in manifests.to_bytes(found)
+    assert [found.is_expired(1_801_353_600 + more) for more in (-1, 0, 1)] == [False, True, True]
+    assert not MANIFEST.is_expired(2**60)
 
 
 def test_the_pins_of_an_architecture_include_those_for_all() -> None:
@@ -106,7 +131,35 @@ def test_the_reference_defaults_to_the_name() -> None:
         ("serial = 3", "serial = 3 # three", "line 3: not written as lock writes it"),
         ("serial = 3", "serial  = 3", "line 3: not written as lock writes it"),
         ("serial = 3", "serial = 3\nother = 1", "other: unknown key"),
+        ("serial = 3", "serial = 3\nexpires = 1", "expires: expected a date-time, got 1"),
+        (
+            "serial = 3",
+            "serial = 3\nexpires = 2027-01-31T00:00:00",
+            "expires: expected a date-time with an offset",
+        ),
+        (
+            "serial = 3",
+            "serial = 3\nexpires = 2027-01-31T01:00:00+01:00",
+            "line 4: not written as lock writes it",
+        ),
+        (
+            "serial = 3",
+            "serial = 3\nexpires = 2027-01-31T00:00:00.5Z",
+            "line 4: not written as lock writes it",
+        ),
         ('"deb"', '"rpm"', 'artefact[0].kind: expected "deb"'),
+        ("origin = ", "origon = ", "source.debian.origin: missing; expected a string"),
+        ('certificates = "sha256', 'certificates = "sha1', "source.debian.certificates: expected"),
+        (
+            "{ digest = ",
+            "{ other = 1, digest = ",
+            'source.debian.index."main/binary-amd64/Packages.xz".other: unknown key',
+        ),
+        (
+            'stanzas = "sha256',
+            'stanzas = "',
+            'source.debian.index."main/binary-amd64/Packages.xz".stanzas: expected a digest',
+        ),
         (
             'source = "debian"',
             'source = "debiam"',

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from imagesmith.errors import DocumentError
 from imagesmith.manifest import recipe as recipes
 from imagesmith.manifest.recipe import PackageRequest, Recipe
-from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSection, User
+from imagesmith.manifest.sections import (
+    LD_SO_CACHES,
+    ImageSection,
+    RootfsSection,
+    TraceSection,
+    User,
+)
 from imagesmith.model import arch
 from imagesmith.model.config import ImageConfig
 
@@ -91,11 +97,13 @@ def recipes_of_any_shape(draw: st.DrawFn) -> Recipe:
                 names=draw(st.sampled_from([("a1",), ("a1", "b+2=1:2~3")])),
             ),
         ),
+        valid_days=draw(st.none() | st.integers(1, 3650)),
         trace=TraceSection(seeds=(draw(PATHS),), include=draw(UNIQUE_PATHS)),
         rootfs=RootfsSection(
             ca_bundle=draw(st.booleans()),
             os_release=draw(st.booleans()),
             licences=draw(st.booleans()),
+            ld_so_cache=draw(st.sampled_from(LD_SO_CACHES)),
             users=users,
         ),
         image=ImageSection(
@@ -129,6 +137,16 @@ def test_the_order_of_architectures_does_not_matter() -> None:
     assert parse(one) == parse(other)
 
 
+@pytest.mark.parametrize("pinned", [KEY, f"{KEY}!", f"{KEY[:20]} {KEY[20:]}!".upper()])
+def test_a_key_may_be_pinned_alone(pinned: str) -> None:
+    """A final mark means exactly this key, and is kept."""
+    recipe = parse(MINIMAL.replace(KEY, pinned))
+    ((_, source),) = recipe.sources
+
+    assert source.signed_by == (KEY + "!" * pinned.endswith("!"),)
+    assert recipes.parse(recipes.to_bytes(recipe), document="again") == recipe
+
+
 def test_a_request_may_draw_on_several_sources() -> None:
     """`source` is one name or a list of names."""
     more = MINIMAL.replace("[[package]]", "[source.updates]\n[[package]]").replace(
@@ -155,6 +173,7 @@ def test_a_request_may_draw_on_several_sources() -> None:
         ('"bookworm"', '"../x"', "source.debian.suite: not a suite: '../x'"),
         ('["main"]', '["a b"]', "source.debian.components[0]: not a component: 'a b'"),
         ('["main"]', "[]", "source.debian.components: expected at least one"),
+        (KEY, f"{KEY}!!", "source.debian.signed-by[0]: expected a fingerprint of 40 hexadecimal"),
         (KEY, KEY[1:], "source.debian.signed-by[0]: expected a fingerprint of 40 hexadecimal"),
         ('"debian"\nsuite', '"rpm"\nsuite', 'source.debian.kind: expected "debian"'),
         ("[source.debian]", "[source.Debian]", "source.Debian: expected a name of lower-case"),
@@ -168,6 +187,9 @@ def test_a_request_may_draw_on_several_sources() -> None:
         ('"/usr/bin/tool"', '"/a/../b"', "trace.seeds[0]: expected an absolute path without"),
         ('"/usr/bin/tool"', '"/a\\u000ab"', "trace.seeds[0]: control character in '/a\\nb'"),
         ("[trace]", "extra = 1\n[trace]", "package[0].extra: unknown key"),
+        ("arch", "valid-days = 0\narch", "valid-days: expected at least 1, got 0"),
+        ("arch", "valid-days = 3651\narch", "valid-days: expected at most 3650, got 3651"),
+        ("arch", "valid-days = 1.5\narch", "valid-days: expected an integer, got 1.5"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(old: str, new: str, message: str) -> None:
@@ -192,6 +214,11 @@ def test_a_mistake_is_named_with_its_place(old: str, new: str, message: str) -> 
         ("[image.env]\nA = 1", "image.env.A: expected a string, got 1"),
         ('[image]\nworking-dir = "x:y"', "image.working-dir: a colon cannot stand in /etc/passwd"),
         ("[rootfs]\nca-bundle = 1", "rootfs.ca-bundle: expected a boolean, got 1"),
+        (
+            '[rootfs]\nld-so-cache = "yes"',
+            "rootfs.ld-so-cache: expected one of auto, always, never",
+        ),
+        ("[rootfs]\nld-so-cache = true", "rootfs.ld-so-cache: expected a string, got true"),
         (
             '[rootfs]\nusers = [{ name = "root", uid = 5 }]',
             "rootfs.users[0].name: not a user name one can add: 'root'",

@@ -103,6 +103,19 @@ def test_a_stanza_keeps_its_exact_bytes() -> None:
     assert expected == [index.named(name)[0].stanza for name in "abc"]
 
 
+def test_an_excerpt_is_an_index_of_its_own() -> None:
+    """In the index's order, whatever order the packages are named in, and only its own."""
+    index = index_of(Binary("b", "1"), Binary("a"), Binary("b", "2"), Binary("c"))
+    other = index_of(Binary("c", "3"))
+    b, a = index.named("b")[1], index.named("a")[0]
+    excerpt = index.excerpt([b, other.named("c")[0], a])
+
+    assert excerpt == Binary("a").stanza() + b"\n" + Binary("b", "2").stanza()
+    again = Index.scan(excerpt, source="debian", document="Packages")
+    assert [again.named("a"), again.named("b")] == [(a,), (b,)]
+    assert index.excerpt([]) == b""
+
+
 def test_a_package_is_read_once() -> None:
     """Asking again gives the same value."""
     index = index_of(CURL)

@@ -105,6 +105,16 @@ class Index:
             )
         return tuple(map(self._package, self._providers.get(name, ())))
 
+    def excerpt(self, packages: Iterable[Package]) -> bytes:
+        """Return the stanzas of those `packages` that are this index's, themselves an index."""
+        places = sorted(
+            place
+            for package in packages
+            for place in self._places.get(package.name, ())
+            if self._package(place) == package
+        )
+        return b"\n".join(self.stanza(place)[1] for place in places)
+
     def stanza(self, place: int) -> tuple[int, bytes]:
         """Return the stanza around byte `place`, and where it starts."""
         start = self.content.rfind(b"\n\n", 0, place)

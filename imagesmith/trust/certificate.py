@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from imagesmith.errors import SignatureError
-from imagesmith.trust import keypacket, keys, signature
+from imagesmith.trust import content, keypacket, keys, signature
 from imagesmith.trust.keypacket import PublicKey
-from imagesmith.trust.packets import Packet, Tag
+from imagesmith.trust.packets import Packet, Tag, frame
 from imagesmith.trust.signature import STRONG_HASHES, Signature, Sub, Type
 from imagesmith.trust.verdict import Reason, Rejected, refuse
 
@@ -68,6 +68,17 @@ class Certificate:
     subkeys: tuple[Component, ...]
     foreign_revocations: int
     """Revocations by designated revokers: reported, not evaluated (S23)."""
+    packets: tuple[Packet, ...] = attrs.field(repr=False, eq=False)
+    """All that the file holds of it."""
+
+    @property
+    def revokers(self) -> tuple[str, ...]:
+        """The fingerprints of designated revokers: reported, not obeyed (S23)."""
+        return tuple(dict.fromkeys(_revokers((self.itself, *self.identities, *self.subkeys))))
+
+    def to_bytes(self) -> bytes:
+        """Return the certificate as it was judged, binary."""
+        return b"".join(frame(each.tag, each.body) for each in self.packets)
 
     @property
     def keys(self) -> tuple[PublicKey, ...]:
@@ -98,6 +109,7 @@ def assemble(group: tuple[Packet, ...]) -> Certificate:
         identities=tuple(each for each in found.values() if each.hashed[:1] in _IDENTITY_PREFIXES),
         subkeys=tuple(each for each in found.values() if each.key is not None and each.hashed),
         foreign_revocations=foreign,
+        packets=group,
     )
 
 
@@ -131,12 +143,11 @@ class _Effort:
     hashed: int = 0
     operations: int = 0
 
-    def digest(self, sig: Signature, content: Iterable[bytes]) -> bytes | None:
-        parts = tuple(content)
+    def digest(self, sig: Signature, parts: tuple[bytes, ...]) -> bytes | None:
         self.hashed += sum(map(len, parts)) + len(sig.signed_part)
         if self.hashed > MAX_HASHED:
             raise refuse(Reason.LIMIT, "too many signatures on too many components")
-        return signature.compute_digest(sig, parts)
+        return content.compute_digest(sig, parts)
 
     def is_genuine(self, key: PublicKey, sig: Signature, digest: bytes | None) -> bool:
         self.operations += 1
@@ -182,7 +193,10 @@ def _bind(sig: Signature, primary: PublicKey, found: _Found, spent: _Effort) -> 
 
 
 def _revoke(sig: Signature, primary: PublicKey, found: _Found, spent: _Effort) -> bool:
-    """Attach a revocation to what it revokes; say whether it is a designated revoker's."""
+    """Attach a revocation to what it revokes; say whether it is a designated revoker's.
+
+    Any hash that can be computed will do for a revocation (S22).
+    """
     is_of_identity = sig.type == Type.CERTIFICATION_REVOCATION
     if is_of_identity and sig.issuer_fingerprints and not _may_be_by(primary, sig):
         return False  # somebody takes back a certification of theirs
@@ -190,7 +204,7 @@ def _revoke(sig: Signature, primary: PublicKey, found: _Found, spent: _Effort) -
     if owner is not None:
         found[owner.hashed] = attrs.evolve(owner, revocations=(*owner.revocations, sig))
         return False
-    if any(sig.names(revoker) for revoker in _revokers(found)):
+    if any(sig.names(revoker) for revoker in _revokers(found.values())):
         return True
     if _may_be_by(primary, sig) or not is_of_identity:
         raise refuse(
@@ -266,9 +280,9 @@ def _back_signatures(
     return tuple(genuine)
 
 
-def _revokers(found: _Found) -> Iterator[str]:
+def _revokers(components: Iterable[Component]) -> Iterator[str]:
     """Yield the fingerprints of designated revokers (RFC 9580 §5.2.3.23)."""
-    for component in found.values():
+    for component in components:
         for binding in component.bindings:
             for body in binding.signature.values(Sub.REVOCATION_KEY):
                 yield body[2:].hex()

@@ -9,8 +9,7 @@ and `attribution`.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import IntEnum
 
 import attrs
@@ -209,22 +208,6 @@ def parse(body: bytes) -> Signature:
     )
 
 
-def compute_digest(signature: Signature, content: Iterable[bytes]) -> bytes | None:
-    """Return what is signed: the hash over content, hashed part and trailer (RFC 9580 §5.2.4).
-
-    None where the hash is unknown, or cannot be computed here.
-    """
-    try:
-        state = hashlib.new(HASHES[signature.hash_algorithm], usedforsecurity=False)
-    except (KeyError, ValueError):
-        return None
-    for octets in content:
-        state.update(octets)
-    state.update(signature.signed_part)
-    state.update(b"\x04\xff" + len(signature.signed_part).to_bytes(4, "big"))
-    return state.digest()
-
-
 def stated_type(body: bytes) -> int | None:
     """Return the type octet of a signature of any version, even where the rest is unreadable."""
     at = 2 if body[:1] in (b"\x02", b"\x03") else 1
@@ -232,12 +215,12 @@ def stated_type(body: bytes) -> int | None:
 
 
 def _version_problem(body: bytes) -> SignatureError:
+    """Refuse any version but 4, later ones by a code of their own (S9)."""
     version = body[0] if body else 0
-    hint = "; RFC 9580 signatures are not supported, sign with a version 4 key"
-    return refuse(
-        Reason.SIG_VERSION,
-        f"signature of version {version}{hint if version > _VERSION else ''}",
-    )
+    if version > _VERSION:
+        hint = "RFC 9580 signatures are not supported, sign with a version 4 key"
+        return refuse(Reason.SIG_VERSION_LATER, f"signature of version {version}; {hint}")
+    return refuse(Reason.SIG_VERSION, f"signature of version {version}")
 
 
 def _area(body: bytes, at: int) -> tuple[bytes, int]:

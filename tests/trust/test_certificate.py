@@ -13,6 +13,7 @@ from imagesmith.errors import SignatureError
 from imagesmith.trust import certificate, keyring
 from imagesmith.trust.certificate import Certificate
 from imagesmith.trust.packets import Packet, Tag, frame
+from imagesmith.trust.pin import Pin
 from imagesmith.trust.verdict import Reason
 
 ALICE, SIGNER, BOB = map(pgp.make_key, ("alice", "alice's subkey", "bob"))
@@ -214,10 +215,10 @@ class TestKeyring:
         """The whole fingerprint of a primary key, not a subkey's."""
         ring = pgp.with_subkey(ALICE, SIGNER) + pgp.certificate(BOB)
 
-        assert BOB.fingerprint == keyring.find(ring, BOB.fingerprint).primary.fingerprint
+        assert keyring.choose(keyring.index(ring), Pin(BOB.fingerprint))[0] == BOB.fingerprint
         for name in (SIGNER.fingerprint, BOB.fingerprint[-16:]):
             with pytest.raises(SignatureError) as e:
-                keyring.find(ring, name)
+                keyring.choose(keyring.index(ring), Pin(name))
             assert e.value.reasons == (Reason.CERT_MISMATCH,)
 
     def test_holding_finds_subkeys_and_ids(self) -> None:

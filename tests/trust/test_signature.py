@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from imagesmith.errors import SignatureError
 from imagesmith.trust import signature
+from imagesmith.trust.content import compute_digest
 from imagesmith.trust.signature import Signature, Sub
 from imagesmith.trust.verdict import Reason
 
@@ -48,7 +49,8 @@ class TestParse:
         [
             (b"", Reason.SIG_VERSION),
             (b"\x03" + bytes(30), Reason.SIG_VERSION),
-            (b"\x06" + bytes(30), Reason.SIG_VERSION),
+            (b"\x05" + bytes(30), Reason.SIG_VERSION_LATER),
+            (b"\x06" + bytes(30), Reason.SIG_VERSION_LATER),
             (b"\x04\0\x16\x0a\0", Reason.SIG_MALFORMED),
             (b"\x04\0\x16\x0a\0\xff", Reason.SIG_MALFORMED),
             (body()[:15], Reason.SIG_MALFORMED),
@@ -169,12 +171,12 @@ class TestDigest:
         octets = bytearray(body())
         octets[3] = 99
 
-        assert signature.compute_digest(signature.parse(bytes(octets)), (b"x",)) is None
+        assert compute_digest(signature.parse(bytes(octets)), (b"x",)) is None
 
     def test_starts_with_the_left_octets(self) -> None:
         """Content, hashed part and trailer, in this order."""
         found = signature.parse(body())
-        digest = signature.compute_digest(found, (b"", b"x"))
+        digest = compute_digest(found, (b"", b"x"))
 
         assert digest is not None
         assert found.left == digest[:2]

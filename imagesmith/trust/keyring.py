@@ -1,20 +1,20 @@
 """Certificate files: one certificate or many, armoured or binary (openpgp.md S2, S3, S18a).
 
-Takes a file apart into the packets of each certificate and finds one by the
-full fingerprint of its primary key; key ids and user ids find nothing.
+Takes a file apart into the packets of each certificate and finds the one that
+holds a pinned key by full fingerprints; key ids and user ids find nothing.
 Building the certificate is left to `certificate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 from imagesmith.errors import SignatureError
-from imagesmith.trust import armour, certificate, keypacket, packets
-from imagesmith.trust.certificate import Certificate
+from imagesmith.trust import armour, keypacket, packets
 from imagesmith.trust.packets import Packet, Tag
+from imagesmith.trust.pin import Pin
 from imagesmith.trust.verdict import Reason, Rejected, refuse
 
 MAX_OCTETS = 1 << 20
@@ -45,6 +45,11 @@ class Keyring:
             if any(own.endswith(wanted) for own in _fingerprints(group))
         )
 
+    def export(self, fingerprints: Iterable[str]) -> bytes:
+        """Return the certificates of these primary keys as one binary file, sorted."""
+        chosen = (packet for each in sorted(set(fingerprints)) for packet in self.groups[each])
+        return b"".join(packets.frame(packet.tag, packet.body) for packet in chosen)
+
 
 def split(octets: bytes, label: str = armour.PUBLIC_KEY) -> tuple[Group, ...]:
     """Return the packets of each certificate in a file."""
@@ -73,12 +78,23 @@ def index(octets: bytes) -> dict[str, Group]:
     return found
 
 
-def find(octets: bytes, fingerprint: str) -> Certificate:
-    """Return the certificate with this primary key; any other in the file is ignored."""
-    group = index(octets).get(fingerprint)
-    if group is None:
-        raise refuse(Reason.CERT_MISMATCH, "certificate file does not hold the pinned primary key")
-    return certificate.assemble(group)
+def choose(groups: Mapping[str, Group], pin: Pin) -> tuple[str, Group]:
+    """Return the primary fingerprint and the packets of the certificate that is pinned."""
+    found = [
+        (primary, group)
+        for primary, group in groups.items()
+        if pin.fingerprint == primary or (pin.exact and pin.fingerprint in _fingerprints(group))
+    ]
+    if not found:
+        raise refuse(Reason.CERT_MISMATCH, "no certificate at hand holds the pinned key")
+    if len(found) > 1:
+        raise refuse(Reason.CERT_DUPLICATE, "several certificates hold the pinned key")
+    return found[0]
+
+
+def join(group: Group, other: Group) -> Group:
+    """Return one certificate with all that two copies of it say."""
+    return tuple(dict.fromkeys((*group, *other)))
 
 
 def collect(files: Iterable[bytes]) -> Keyring:
@@ -92,8 +108,7 @@ def collect(files: Iterable[bytes]) -> Keyring:
             rejected.append(Rejected.of(error))
             continue
         for fingerprint, group in found.items():
-            known = groups.get(fingerprint, ())
-            groups[fingerprint] = tuple(dict.fromkeys((*known, *group)))
+            groups[fingerprint] = join(groups.get(fingerprint, ()), group)
     return Keyring(groups, tuple(rejected))
 
 

@@ -29,9 +29,11 @@ class Reason(StrEnum):
     FRAMING = auto()
     NOT_DETACHED = auto()
     CLEARTEXT = auto()
+    UNREADABLE = auto()
     SIG_MISSING = auto()
     # The signature
     SIG_VERSION = auto()
+    SIG_VERSION_LATER = auto()
     SIG_MALFORMED = auto()
     SIG_TYPE = auto()
     SIG_ALGORITHM = auto()
@@ -67,12 +69,15 @@ class Reason(StrEnum):
     CERT_SELF_SIGNATURE_REFUSED = auto()
     CERT_USER_ID_REVOKED = auto()
     CERT_REVOCATION_UNREADABLE = auto()
+    CERT_DESIGNATED_REVOKER = auto()
     # The policy
     SIGNER_UNKNOWN = auto()
+    SIGNER_KEY = auto()
     SIGNER_IMAGE = auto()
     SIGNER_ROLE = auto()
     SIGNER_PERIOD = auto()
     DUPLICATE = auto()
+    SECOND_OPINION = auto()
 
 
 def refuse(reason: Reason, detail: str) -> SignatureError:
@@ -97,21 +102,35 @@ class Accepted:
 
 
 @attrs.frozen
-class Rejected:
-    """One signature or certificate that does not count."""
+class Finding:
+    """One thing that was found out about a signature or a certificate."""
 
     reason: str
     """A value of `Reason`."""
     detail: str
     """One line for people; nothing in it needs escaping for a terminal."""
 
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+    def to_json(self) -> Json:
+        """Return the shape that stands in lists of findings."""
+        return {"reason": str(self.reason), "detail": self.detail}
+
+
+@attrs.frozen
+class Rejected(Finding):
+    """One signature or certificate that does not count."""
+
     @classmethod
     def of(cls, error: SignatureError) -> Rejected:
         """Return the finding that `refuse` made into an error."""
         return cls(error.reasons[0], error.problem)
 
-    def __str__(self) -> str:
-        return f"{self.reason}: {self.detail}"
+
+@attrs.frozen
+class Warned(Finding):
+    """Something about an accepted signature that people should act on in time (S23, S28)."""
 
 
 @attrs.frozen
@@ -123,9 +142,12 @@ class Verdict:
     rejected: tuple[Rejected, ...]
     threshold: int
     valid: bool
+    warnings: tuple[Warned, ...] = ()
+    """About what is accepted; each once."""
 
     def to_json(self) -> Json:
         """Return the shape `verify-signature --json` prints (DESIGN.md §4)."""
+        warnings = {"warnings": [each.to_json() for each in self.warnings]}
         return {
             "accepted": [
                 {
@@ -137,7 +159,8 @@ class Verdict:
                 }
                 for each in self.accepted
             ],
-            "rejected": [{"reason": str(r.reason), "detail": r.detail} for r in self.rejected],
+            "rejected": [each.to_json() for each in self.rejected],
             "threshold": self.threshold,
             "valid": self.valid,
+            **(warnings if self.warnings else {}),
         }

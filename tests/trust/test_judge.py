@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import attrs
-import pysequoia
 import pytest
 from builders import openpgp as pgp
 from builders.openpgp import DAY, T0
@@ -27,12 +25,13 @@ from builders.openpgp_vectors import (
 )
 
 from imagesmith.model import canonical
-from imagesmith.trust import judge as judging
-from imagesmith.trust.judge import judge
+from imagesmith.trust.content import Content
+from imagesmith.trust.judge import Purpose, judge
 from imagesmith.trust.packets import frame
 from imagesmith.trust.policy import Policy
 from imagesmith.trust.verdict import Accepted, Reason, Rejected, Verdict
 
+CONTENT = Content.of(DOCUMENT)
 BOBS = pgp.certificate(BOB)
 BY_BOB = pgp.detached(DOCUMENT, BOB)
 POLICY = pgp.pin((ALICE, PLAIN))
@@ -54,72 +53,15 @@ def alice_may(**terms: Any) -> Policy:  # noqa: ANN401 - the fields of a signer
     return attrs.evolve(POLICY, signers=(attrs.evolve(POLICY.signers[0], **terms),))
 
 
-def sequoia_accepts(vector: Vector) -> bool:
-    """Ask an independent implementation."""
-    try:
-        certificate = pysequoia.Cert.from_bytes(vector.certificate)
-        found = pysequoia.verify(
-            bytes=vector.document,
-            store=lambda _ids: [certificate],
-            signature=pysequoia.Sig.from_bytes(vector.signature),
-        )
-    except Exception:  # noqa: BLE001 - every way of saying no
-        return False
-    return bool(found.valid_sigs)
-
-
 class TestVectors:
     """Every row of the table."""
 
     @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
     def test_has_the_recorded_verdict(self, vector: Vector) -> None:
         """Each case is accepted, or rejected for exactly the reason recorded."""
-        policy = pgp.pin((vector.key, vector.certificate))
+        verdict = judge(Content.of(vector.document), vector.signature, vector.policy, now=NOW)
 
-        verdict = judge(vector.document, vector.signature, policy, now=NOW)
-
-        assert vector.reason == next(iter(reasons(verdict)), None)
-        assert (vector.reason is None) is verdict.valid
-
-    def test_is_never_laxer_than_an_independent_implementation(self) -> None:
-        """What Sequoia refuses is refused here."""
-        now = int(time.time())
-
-        laxer = [
-            vector.name
-            for vector in VECTORS
-            if judge(
-                vector.document,
-                vector.signature,
-                pgp.pin((vector.key, vector.certificate)),
-                now=now,
-            ).valid
-            and not sequoia_accepts(vector)
-        ]
-
-        assert laxer == []
-
-    def test_is_stricter_only_where_it_says_so(self) -> None:
-        """What only this room refuses is refused by a rule marked as stricter."""
-        stricter = {
-            vector.reason
-            for vector in VECTORS
-            if vector.reason is not None and sequoia_accepts(vector)
-        }
-
-        assert {
-            Reason.SIG_CREATION_TIME,
-            Reason.SIGNER_UNKNOWN,
-            Reason.SIG_BAD,
-            Reason.SIG_HASH_WEAK,
-            Reason.KEY_ALGORITHM,
-            Reason.KEY_EXPIRED,
-            Reason.KEY_NOT_SIGNING,
-            Reason.KEY_REVOKED_SOFT,
-            Reason.KEY_REVOKED_HARD,
-            Reason.CERT_SELF_SIGNATURE_REFUSED,
-            Reason.CERT_REVOCATION_UNREADABLE,
-        } == stricter
+        assert vector.reason == (None if verdict.valid else reasons(verdict)[0])
 
 
 class TestTimes:
@@ -129,12 +71,12 @@ class TestTimes:
         """A signature may lie thirty minutes in the future, and not a second more."""
         at = SIGNED - 30 * 60
 
-        assert judge(DOCUMENT, GOOD, POLICY, now=at).valid
-        assert reasons(judge(DOCUMENT, GOOD, POLICY, now=at - 1)) == [Reason.SIG_FUTURE]
+        assert judge(CONTENT, GOOD, POLICY, now=at).valid
+        assert reasons(judge(CONTENT, GOOD, POLICY, now=at - 1)) == [Reason.SIG_FUTURE]
 
     def test_refuses_everything_for_a_clock_that_is_years_off(self) -> None:
         """A clock two years behind sees signatures from the future."""
-        verdict = judge(DOCUMENT, GOOD, POLICY, now=SIGNED - 730 * DAY)
+        verdict = judge(CONTENT, GOOD, POLICY, now=SIGNED - 730 * DAY)
 
         assert reasons(verdict) == [Reason.SIG_FUTURE]
 
@@ -142,8 +84,8 @@ class TestTimes:
         """The lifetime counts from the signature's creation."""
         brief = pgp.detached(DOCUMENT, ALICE, more=pgp.lifetime(DAY))
 
-        assert judge(DOCUMENT, brief, POLICY, now=SIGNED + DAY - 1).valid
-        assert reasons(judge(DOCUMENT, brief, POLICY, now=SIGNED + DAY)) == [Reason.SIG_EXPIRED]
+        assert judge(CONTENT, brief, POLICY, now=SIGNED + DAY - 1).valid
+        assert reasons(judge(CONTENT, brief, POLICY, now=SIGNED + DAY)) == [Reason.SIG_EXPIRED]
 
     def test_a_key_expires_at_its_last_second(self) -> None:
         """The lifetime counts from the key's creation."""
@@ -151,23 +93,23 @@ class TestTimes:
         own = pgp.primary(ALICE) + pgp.user_id() + pgp.certify(ALICE, more=flags)
         policy = pgp.pin((ALICE, own))
 
-        assert judge(DOCUMENT, GOOD, policy, now=T0 + 2 * DAY - 1).valid
-        assert reasons(judge(DOCUMENT, GOOD, policy, now=T0 + 2 * DAY)) == [Reason.KEY_EXPIRED]
+        assert judge(CONTENT, GOOD, policy, now=T0 + 2 * DAY - 1).valid
+        assert reasons(judge(CONTENT, GOOD, policy, now=T0 + 2 * DAY)) == [Reason.KEY_EXPIRED]
 
     def test_a_soft_revocation_counts_from_its_second(self) -> None:
         """Before it was made the key was good; it never is again."""
         revoked = pgp.direct(ALICE, kind=0x20, created=SIGNED + DAY, more=pgp.reason(1))
         policy = pgp.pin((ALICE, PLAIN + revoked))
 
-        assert judge(DOCUMENT, GOOD, policy, now=SIGNED + DAY - 1).valid
-        assert reasons(judge(DOCUMENT, GOOD, policy, now=SIGNED + DAY)) == [Reason.KEY_REVOKED_SOFT]
+        assert judge(CONTENT, GOOD, policy, now=SIGNED + DAY - 1).valid
+        assert reasons(judge(CONTENT, GOOD, policy, now=SIGNED + DAY)) == [Reason.KEY_REVOKED_SOFT]
 
     def test_a_subkey_did_not_sign_before_it_existed(self) -> None:
         """A key made after the signature's time cannot have made it."""
         young = pgp.make_key("young", created=SIGNED + DAY)
         own = pgp.certificate(ALICE, pgp.subkey(young), pgp.bind(ALICE, young))
 
-        verdict = judge(DOCUMENT, pgp.detached(DOCUMENT, young), pgp.pin((ALICE, own)), now=NOW)
+        verdict = judge(CONTENT, pgp.detached(DOCUMENT, young), pgp.pin((ALICE, own)), now=NOW)
 
         assert reasons(verdict) == [Reason.SIG_BEFORE_KEY]
 
@@ -177,7 +119,7 @@ class TestTimes:
         own = pgp.certificate(ALICE, pgp.subkey(old), pgp.bind(ALICE, old))
         early = pgp.detached(DOCUMENT, old, created=T0 - DAY)
 
-        assert reasons(judge(DOCUMENT, early, pgp.pin((ALICE, own)), now=NOW)) == [
+        assert reasons(judge(CONTENT, early, pgp.pin((ALICE, own)), now=NOW)) == [
             Reason.KEY_NOT_YET
         ]
 
@@ -187,7 +129,7 @@ class TestThreshold:
 
     def test_counts_distinct_signers(self) -> None:
         """Two signers reach two."""
-        verdict = judge(DOCUMENT, GOOD + BY_BOB, BOTH, now=NOW)
+        verdict = judge(CONTENT, GOOD + BY_BOB, BOTH, now=NOW)
 
         assert Verdict((accepted(ALICE), accepted(BOB)), (), 2, valid=True) == verdict
 
@@ -196,7 +138,7 @@ class TestThreshold:
     )
     def test_counts_a_signer_once(self, order: tuple[bytes, bytes]) -> None:
         """Two signatures by one key reach one."""
-        verdict = judge(DOCUMENT, b"".join(order), BOTH, now=NOW)
+        verdict = judge(CONTENT, b"".join(order), BOTH, now=NOW)
 
         assert (verdict.valid, reasons(verdict)) == (False, [Reason.DUPLICATE])
 
@@ -205,7 +147,7 @@ class TestThreshold:
         own = pgp.certificate(ALICE, pgp.subkey(SIGNER), pgp.bind(ALICE, SIGNER))
         policy = pgp.pin((ALICE, own), (BOB, BOBS), threshold=2)
 
-        verdict = judge(DOCUMENT, GOOD + pgp.detached(DOCUMENT, SIGNER), policy, now=NOW)
+        verdict = judge(CONTENT, GOOD + pgp.detached(DOCUMENT, SIGNER), policy, now=NOW)
 
         assert (verdict.valid, reasons(verdict)) == (False, [Reason.DUPLICATE])
 
@@ -216,7 +158,7 @@ class TestThreshold:
         policy = pgp.pin((ALICE, alice), (BOB, bob), threshold=2)
         twice = pgp.detached(DOCUMENT, SIGNER) + pgp.detached(DOCUMENT, SIGNER, created=SIGNED + 1)
 
-        assert not judge(DOCUMENT, twice, policy, now=NOW).valid
+        assert not judge(CONTENT, twice, policy, now=NOW).valid
 
     def test_counts_a_shared_subkey_once_even_when_it_changes_sides(self) -> None:
         """A shared subkey bound at different times cannot speak for both."""
@@ -231,7 +173,7 @@ class TestThreshold:
             created=SIGNED + 2 * DAY,
         )
 
-        assert not judge(DOCUMENT, twice, policy, now=NOW).valid
+        assert not judge(CONTENT, twice, policy, now=NOW).valid
 
     @pytest.mark.parametrize(
         ("signatures", "rejected"),
@@ -248,7 +190,7 @@ class TestThreshold:
         rejected: Reason,
     ) -> None:
         """What fails is reported, and the good one counts."""
-        verdict = judge(DOCUMENT, signatures, POLICY, now=NOW)
+        verdict = judge(CONTENT, signatures, POLICY, now=NOW)
 
         assert (True, [rejected]) == (verdict.valid, reasons(verdict))
 
@@ -269,14 +211,15 @@ class TestScope:
     )
     def test_limits_signers(self, terms: dict[str, object], reason: Reason | None) -> None:
         """Images, roles and periods are those of the policy."""
-        verdict = judge(DOCUMENT, GOOD, alice_may(**terms), now=NOW, image="team-a-curl")
+        purpose = Purpose(image="team-a-curl")
+        verdict = judge(CONTENT, GOOD, alice_may(**terms), now=NOW, purpose=purpose)
 
         assert ([reason] if reason else []) == reasons(verdict)
         assert (reason is None) is verdict.valid
 
     def test_does_not_ask_for_the_image_where_there_is_none(self) -> None:
         """Signatures can be judged without saying for what."""
-        assert judge(DOCUMENT, GOOD, alice_may(images=("x",)), now=NOW).valid
+        assert judge(CONTENT, GOOD, alice_may(images=("x",)), now=NOW).valid
 
 
 class TestCertificates:
@@ -284,7 +227,7 @@ class TestCertificates:
 
     def test_finds_the_pinned_certificate_among_others(self) -> None:
         """A keyring may hold more than the signer."""
-        assert judge(DOCUMENT, GOOD, pgp.pin((ALICE, BOBS + PLAIN)), now=NOW).valid
+        assert judge(CONTENT, GOOD, pgp.pin((ALICE, BOBS + PLAIN)), now=NOW).valid
 
     @pytest.mark.parametrize(
         ("certificate", "reason"),
@@ -304,7 +247,7 @@ class TestCertificates:
         reason: Reason,
     ) -> None:
         """The signer is named, and its signature is by nobody known."""
-        verdict = judge(DOCUMENT, GOOD, pgp.pin((ALICE, certificate)), now=NOW)
+        verdict = judge(CONTENT, GOOD, pgp.pin((ALICE, certificate)), now=NOW)
 
         assert [reason, Reason.SIGNER_UNKNOWN] == reasons(verdict)
         assert ALICE.fingerprint in verdict.rejected[0].detail
@@ -313,13 +256,13 @@ class TestCertificates:
         """A threshold can be met by those who are left."""
         policy = pgp.pin((BOB, b"\xff"), (ALICE, PLAIN))
 
-        assert judge(DOCUMENT, GOOD, policy, now=NOW).valid
+        assert judge(CONTENT, GOOD, policy, now=NOW).valid
 
     def test_a_key_id_names_nobody(self) -> None:
         """A signature whose issuer id names alice, made by bob, is not by alice."""
         body = pgp.signature(0, BOB, (DOCUMENT,), hashed=pgp.at(SIGNED), unhashed=pgp.issuer(ALICE))
 
-        verdict = judge(DOCUMENT, frame(2, body), pgp.pin((ALICE, PLAIN)), now=NOW)
+        verdict = judge(CONTENT, frame(2, body), pgp.pin((ALICE, PLAIN)), now=NOW)
 
         assert reasons(verdict) == [Reason.SIG_BAD]
 
@@ -333,7 +276,17 @@ class TestCertificates:
             algorithm=1,
         )
 
-        verdict = judge(DOCUMENT, frame(2, body), POLICY, now=NOW)
+        verdict = judge(CONTENT, frame(2, body), POLICY, now=NOW)
+
+        assert reasons(verdict) == [Reason.SIG_ALGORITHM]
+
+    def test_a_subkey_of_an_algorithm_that_is_not_accepted_signs_nothing(self) -> None:
+        """The certificate may hold it, for others."""
+        old = pgp.make_key("old", "dsa")
+        own = pgp.certificate(ALICE, pgp.subkey(old), pgp.bind(ALICE, old, back=b""))
+        made = pgp.detached(DOCUMENT, old, digest=pgp.SHA256)
+
+        verdict = judge(CONTENT, made, pgp.pin((ALICE, own)), now=NOW)
 
         assert reasons(verdict) == [Reason.SIG_ALGORITHM]
 
@@ -342,19 +295,13 @@ class TestCertificates:
         weak = pgp.make_key("weak", "rsa1024")
         own = pgp.certificate(ALICE, pgp.subkey(weak), pgp.bind(ALICE, weak))
 
-        verdict = judge(DOCUMENT, pgp.detached(DOCUMENT, weak), pgp.pin((ALICE, own)), now=NOW)
+        verdict = judge(CONTENT, pgp.detached(DOCUMENT, weak), pgp.pin((ALICE, own)), now=NOW)
 
         assert reasons(verdict) == [Reason.KEY_WEAK]
 
 
 class TestLimits:
     """What is refused before it is read."""
-
-    def test_refuses_documents_that_are_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A document has a largest size."""
-        monkeypatch.setattr(judging, "MAX_DOCUMENT", len(DOCUMENT) - 1)
-
-        assert reasons(judge(DOCUMENT, GOOD, POLICY, now=NOW)) == [Reason.LIMIT]
 
     @pytest.mark.parametrize(
         ("signatures", "reason"),
@@ -373,11 +320,11 @@ class TestLimits:
     )
     def test_refuses_files_that_are_not_signatures(self, signatures: bytes, reason: Reason) -> None:
         """A signature file holds signatures, up to a number and a size."""
-        assert [reason] == reasons(judge(DOCUMENT, signatures, POLICY, now=NOW))
+        assert [reason] == reasons(judge(CONTENT, signatures, POLICY, now=NOW))
 
     def test_ignores_markers_and_padding(self) -> None:
         """Two kinds of packets mean nothing."""
-        assert judge(DOCUMENT, frame(10, b"PGP") + GOOD + frame(21, b"xx"), POLICY, now=NOW).valid
+        assert judge(CONTENT, frame(10, b"PGP") + GOOD + frame(21, b"xx"), POLICY, now=NOW).valid
 
 
 class TestJson:
@@ -385,7 +332,7 @@ class TestJson:
 
     def test_is_the_documented_shape(self) -> None:
         """Everything in it is plain JSON."""
-        verdict = judge(DOCUMENT, GOOD + GOOD, pgp.pin((ALICE, SUBKEYED)), now=NOW)
+        verdict = judge(CONTENT, GOOD + GOOD, pgp.pin((ALICE, SUBKEYED)), now=NOW)
         found = Verdict((accepted(ALICE),), (Rejected(Reason.SIG_BAD, "why"),), 1, valid=True)
 
         assert not verdict.valid

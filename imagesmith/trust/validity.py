@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import attrs
 
+from imagesmith.model.moment import rfc3339
 from imagesmith.trust.certificate import Binding, Certificate, Component
 from imagesmith.trust.keypacket import PublicKey
 from imagesmith.trust.signature import Signature, Sub
@@ -91,22 +92,43 @@ def key_expiry(stated: Iterable[Binding], key: PublicKey) -> int | None:
     return min(ends, default=None)
 
 
+def expiry(certificate: Certificate, key: PublicKey, at: int) -> int | None:
+    """Return the end of life of a key by what is in force at `at`; None is never."""
+    if key == certificate.primary:
+        return key_expiry(self_signatures(certificate, at), key)
+    subkey = next(sub for sub in certificate.subkeys if sub.key == key)
+    return key_expiry(in_force(subkey.bindings, at), key)
+
+
 def self_signatures(certificate: Certificate, at: int) -> tuple[Binding, ...]:
     """Return what the primary key says of itself at `at` (S19, S20).
 
     That is the direct-key signatures in force and those of every user id that is not
-    revoked.  Where all user ids are, theirs still restrict, and grant nothing.
+    revoked.  Where all user ids are, theirs still restrict, and grant nothing; so do
+    those of one whose revocation counts for less elsewhere: it is older, or not in force.
     """
     live: list[Binding] = []
-    revoked: list[Binding] = []
+    withdrawn: list[Binding] = []
     for identity in certificate.identities:
         newest = in_force(identity.bindings, at)
-        if newest and _is_identity_revoked(identity, newest[0].signature.created, at):
+        certified = max((each.signature.created for each in newest), default=0)
+        revocations = [each for each in identity.revocations if certified <= each.created]
+        if _is_identity_revoked(identity, certified, at):
             problem = Rejected(Reason.CERT_USER_ID_REVOKED, "user id is revoked")
-            revoked += (attrs.evolve(each, problem=problem) for each in newest)
-        else:
-            live += newest
-    return (*in_force(certificate.itself.bindings, at), *(live or revoked))
+            newest = tuple(attrs.evolve(each, problem=problem) for each in newest)
+        is_withdrawn = any(_is_live(each, at) for each in revocations)
+        (withdrawn if is_withdrawn else live).extend(newest)
+    return (*in_force(certificate.itself.bindings, at), *(live or withdrawn))
+
+
+def is_certified(identity: Component, at: int) -> bool:
+    """Say whether the primary key stands by a user id at `at`, with a statement that counts."""
+    newest = in_force(identity.bindings, at)
+    return (
+        bool(newest)
+        and all(each.problem is None for each in newest)
+        and not _is_identity_revoked(identity, newest[0].signature.created, at)
+    )
 
 
 def _subkey_problem(
@@ -142,12 +164,13 @@ def _life_problem(key: PublicKey, revocations: Iterable[Signature], at: int) -> 
     if revoked is not None and revoked.at <= at:
         return Rejected(
             Reason.KEY_REVOKED_SOFT,
-            f"key {key.fingerprint} is revoked since {revoked.at}",
+            f"key {key.fingerprint} is revoked since {rfc3339(revoked.at)}",
         )
     if key.problem is not None:
         return key.problem
     if key.created > at:
-        return Rejected(Reason.KEY_NOT_YET, f"key {key.fingerprint} did not exist at {at}")
+        detail = f"key {key.fingerprint} did not exist at {rfc3339(at)}"
+        return Rejected(Reason.KEY_NOT_YET, detail)
     return None
 
 
@@ -160,7 +183,8 @@ def _expiry_problem(
     end = key_expiry(stated, key)
     if end is None or at < end:
         return None
-    return Rejected(expired, f"key {key.fingerprint} expired at {end}, judged at {at}")
+    detail = f"key {key.fingerprint} expired at {rfc3339(end)}, judged at {rfc3339(at)}"
+    return Rejected(expired, detail)
 
 
 def _primary_grants(certificate: Certificate, at: int) -> list[int]:

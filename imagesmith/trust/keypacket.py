@@ -25,14 +25,25 @@ ALGORITHMS = {RSA: "RSA", RSA_SIGN_ONLY: "RSA", ECDSA: "ECDSA", EDDSA: "EdDSA"}
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 16384
 """Larger moduli cost a verifier seconds; OpenSSL refuses them too."""
+MIN_RSA_EXPONENT = 3
+MAX_RSA_EXPONENT = 2**33 - 1
+"""Larger public exponents are refused by Sequoia's RustCrypto backend."""
+
+CURVES = {
+    bytes.fromhex("2a8648ce3d030107"): "SECP256R1",
+    bytes.fromhex("2b81040022"): "SECP384R1",
+    bytes.fromhex("2b81040023"): "SECP521R1",
+    bytes.fromhex("2b06010401da470f01"): "Ed25519",
+}
+"""The curves that can count by their object identifiers (RFC 9580 §9.2), in OpenSSL's names."""
 
 _POINT_OCTETS = {
-    (ECDSA, bytes.fromhex("2a8648ce3d030107")): 65,
-    (ECDSA, bytes.fromhex("2b81040022")): 97,
-    (ECDSA, bytes.fromhex("2b81040023")): 133,
-    (EDDSA, bytes.fromhex("2b06010401da470f01")): 33,
+    (ECDSA, "SECP256R1"): 65,
+    (ECDSA, "SECP384R1"): 97,
+    (ECDSA, "SECP521R1"): 133,
+    (EDDSA, "Ed25519"): 33,
 }
-"""Octets of a public point with its prefix: P-256, P-384, P-521, Ed25519 (RFC 9580 §9.2)."""
+"""Octets of a public point with its prefix."""
 _POINT_PREFIX = {ECDSA: 0x04, EDDSA: 0x40}
 
 _NUMBERS = {
@@ -108,7 +119,7 @@ def parse_public(body: bytes) -> PublicKey:
     algorithm = body[_FIXED_OCTETS - 1]
     numbers: tuple[bytes, ...] = ()
     try:
-        curve, numbers, end = _fields(body)
+        curve, numbers, end = read_fields(body)
         problem = _weakness(algorithm, curve, numbers)
         if end != len(body):
             problem = Rejected(Reason.KEY_MALFORMED, "octets after the end of the key")
@@ -128,14 +139,14 @@ def parse_secret(body: bytes) -> SecretKey:
     """Read the body of a secret key packet."""
     if len(body) < _FIXED_OCTETS or body[0] != _VERSION:
         raise refuse(Reason.KEY_MALFORMED, "not a version 4 key")
-    _curve, _numbers, end = _fields(body)
+    _curve, _numbers, end = read_fields(body)
     if end == len(body):
         raise refuse(Reason.KEY_NO_SECRET, "the key has no secret part")
     return SecretKey(public=parse_public(body[:end]), body=body)
 
 
-def _fields(body: bytes) -> tuple[bytes, tuple[bytes, ...], int]:
-    """Return (curve's object identifier, public numbers, octet after them)."""
+def read_fields(body: bytes) -> tuple[bytes, tuple[bytes, ...], int]:
+    """Return (curve's object identifier or nothing, public numbers, octet after them)."""
     algorithm = body[_FIXED_OCTETS - 1]
     at, curve = _FIXED_OCTETS, b""
     if algorithm not in _NUMBERS:
@@ -164,14 +175,21 @@ def _weakness(algorithm: int, curve: bytes, numbers: tuple[bytes, ...]) -> Rejec
     if name is None:
         return Rejected(Reason.KEY_ALGORITHM, f"public-key algorithm {algorithm} is not accepted")
     if name == "RSA":
-        bits = int.from_bytes(numbers[0], "big").bit_length()
-        weak = not MIN_RSA_BITS <= bits <= MAX_RSA_BITS
-        return Rejected(Reason.KEY_WEAK, f"RSA modulus of {bits} bits") if weak else None
-    octets = _POINT_OCTETS.get((algorithm, curve))
+        return _rsa_weakness(*(int.from_bytes(number, "big") for number in numbers))
+    octets = _POINT_OCTETS.get((algorithm, CURVES.get(curve, "")))
     if octets is None:
         return Rejected(Reason.KEY_ALGORITHM, f"{name} on curve {curve.hex()} is not accepted")
     if len(numbers[0]) != octets or numbers[0][0] != _POINT_PREFIX[algorithm]:
         return Rejected(Reason.KEY_MALFORMED, "point of the wrong size or form")
+    return None
+
+
+def _rsa_weakness(modulus: int, exponent: int) -> Rejected | None:
+    bits = modulus.bit_length()
+    if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
+        return Rejected(Reason.KEY_WEAK, f"RSA modulus of {bits} bits")
+    if not MIN_RSA_EXPONENT <= exponent <= MAX_RSA_EXPONENT or exponent % 2 == 0:
+        return Rejected(Reason.KEY_WEAK, f"RSA exponent of {exponent.bit_length()} bits")
     return None
 
 

@@ -1,21 +1,21 @@
 """The public-key operations: the one door to PGPy and to what it computes with.
 
-PGPy 0.6 decodes key packets and unlocks secret ones; it never sees a
-signature packet, never evaluates a certificate and never decides anything
-(openpgp.md §0 and §1.2 say why).  Each operation starts from a digest this
-room computed.  Whatever PGPy or cryptography raise on hostile octets leaves
-here as `SignatureError`, so no exception of theirs crosses the door.
+PGPy 0.6 makes, locks and unlocks secret keys; it never sees a public key, a
+signature packet or a certificate, and never decides anything (openpgp.md §0 and
+§1.2 say why).  Verifying needs no more than cryptography, which is imported in
+half of PGPy's time.  Each operation starts from a digest this room computed.
+Whatever PGPy or cryptography raise on hostile octets leaves here as
+`SignatureError`, so no exception of theirs crosses the door.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from imagesmith.errors import SignatureError
-from imagesmith.trust import packets
+from imagesmith.trust import keypacket, packets
+from imagesmith.trust.guard import guard
 from imagesmith.trust.keypacket import PublicKey, SecretKey, parse_secret
 from imagesmith.trust.packets import Tag
 from imagesmith.trust.verdict import Reason, refuse
@@ -43,15 +43,18 @@ _HALF = 32
 """Octets of each half of an Ed25519 signature."""
 
 
-class _Material(Protocol):
-    """What PGPy decodes a key packet to."""
+_REMEMBERED = 64
+"""Public keys in memory: a hostile certificate has hundreds of signatures by one key."""
 
-    def __pubkey__(self) -> PublicKeyTypes: ...
+
+class _Material(Protocol):
+    """What PGPy decodes a secret key packet to."""
+
     def __privkey__(self) -> PrivateKeyTypes: ...
 
 
 class _KeyPacket(Protocol):
-    """A key packet of PGPy's."""
+    """A secret key packet of PGPy's."""
 
     keymaterial: _Material
 
@@ -66,9 +69,8 @@ def verify(key: PublicKey, hash_algorithm: int, digest: bytes, material: bytes) 
     numbers = _numbers(key.algorithm, material)
     if key.problem is not None:
         raise refuse(Reason(key.problem.reason), key.problem.detail)
-    with _guard(Reason.SIG_BAD, "the key or the signature cannot be computed with"):
-        public = _decode(Tag.PUBLIC_KEY, key.body).keymaterial.__pubkey__()
-        return _holds(public, _prehashed(hash_algorithm), digest, numbers)
+    with guard(Reason.SIG_BAD, "the key or the signature cannot be computed with"):
+        return _holds(_public(key.body), _prehashed(hash_algorithm), digest, numbers)
 
 
 def sign(key: SecretKey, hash_algorithm: int, digest: bytes, passphrase: str | None) -> bytes:
@@ -76,7 +78,7 @@ def sign(key: SecretKey, hash_algorithm: int, digest: bytes, passphrase: str | N
     if key.is_stub:
         raise refuse(Reason.KEY_NO_SECRET, "the secret part of the key is not in this file")
     material = _unlock(key, passphrase)
-    with _guard(Reason.KEY_MALFORMED, "the secret key cannot be computed with"):
+    with guard(Reason.KEY_MALFORMED, "the secret key cannot be computed with"):
         signed = _signed(material.__privkey__(), _prehashed(hash_algorithm), digest)
     numbers = b"".join(packets.write_number(number) for number in signed)
     if not verify(key.public, hash_algorithm, digest, numbers):
@@ -86,7 +88,7 @@ def sign(key: SecretKey, hash_algorithm: int, digest: bytes, passphrase: str | N
 
 def generate(*, created: int) -> SecretKey:
     """Make an Ed25519 key without protection; `created` is in Unix seconds."""
-    with _guard(Reason.KEY_MALFORMED, "no key can be generated"):
+    with guard(Reason.KEY_MALFORMED, "no key can be generated"):
         from pgpy.constants import EllipticCurveOID, PubKeyAlgorithm
         from pgpy.packet.packets import PrivKeyV4
 
@@ -97,10 +99,10 @@ def generate(*, created: int) -> SecretKey:
 
 def protect(key: SecretKey, passphrase: str) -> SecretKey:
     """Return an unprotected key locked by AES-256 and an iterated, salted SHA-256."""
-    with _guard(Reason.KEY_PASSPHRASE, "the key cannot be protected"):
+    with guard(Reason.KEY_PASSPHRASE, "the key cannot be protected"):
         from pgpy.constants import HashAlgorithm, SymmetricKeyAlgorithm
 
-        decoded = _decode(Tag.SECRET_KEY, key.body)
+        decoded = _decode(key.body)
         decoded.protect(passphrase, SymmetricKeyAlgorithm.AES256, HashAlgorithm.SHA256)
         return _encode(decoded)
 
@@ -120,21 +122,29 @@ def _numbers(algorithm: int, material: bytes) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-@contextmanager
-def _guard(reason: Reason, detail: str) -> Iterator[None]:
-    """Refuse when the library raises; silence what it warns of, `imghdr` and old ciphers."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except Exception as error:
-        raise refuse(reason, detail) from error
+@lru_cache(maxsize=_REMEMBERED)
+def _public(body: bytes) -> PublicKeyTypes:
+    """Return the key that a packet's numbers are; refuse one of another kind."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    curve, numbers, _end = keypacket.read_fields(body)
+    match keypacket.CURVES.get(curve):
+        case None if not curve:
+            modulus, exponent = (int.from_bytes(number, "big") for number in numbers)
+            return rsa.RSAPublicNumbers(exponent, modulus).public_key()
+        case "Ed25519":
+            return ed25519.Ed25519PublicKey.from_public_bytes(numbers[0][1:])
+        case str() as name:
+            known: ec.EllipticCurve = getattr(ec, name)()
+            return ec.EllipticCurvePublicKey.from_encoded_point(known, numbers[0])
+        case _:
+            raise refuse(Reason.KEY_ALGORITHM, "no signatures are made on this curve")
 
 
-def _decode(tag: Tag, body: bytes) -> _KeyPacket:
+def _decode(body: bytes) -> _KeyPacket:
     from pgpy.packet import Packet
 
-    decoded: _KeyPacket = Packet(bytearray(packets.frame(tag, body)))
+    decoded: _KeyPacket = Packet(bytearray(packets.frame(Tag.SECRET_KEY, body)))
     return decoded
 
 
@@ -145,12 +155,12 @@ def _encode(key: _KeyPacket) -> SecretKey:
 
 
 def _unlock(key: SecretKey, passphrase: str | None) -> _Material:
-    with _guard(Reason.KEY_MALFORMED, "the secret key cannot be read"):
-        decoded = _decode(Tag.SECRET_KEY, key.body)
+    with guard(Reason.KEY_MALFORMED, "the secret key cannot be read"):
+        decoded = _decode(key.body)
     if key.is_protected:
         if passphrase is None:
             raise refuse(Reason.KEY_PASSPHRASE, "the secret key needs a passphrase")
-        with _guard(Reason.KEY_PASSPHRASE, "the passphrase does not unlock the secret key"):
+        with guard(Reason.KEY_PASSPHRASE, "the passphrase does not unlock the secret key"):
             decoded.unprotect(passphrase)
     return decoded.keymaterial
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import subprocess
+import sys
 import warnings
 from functools import cache
 from pathlib import Path
@@ -24,6 +26,15 @@ DIGEST = hashlib.sha512(b"document").digest()
 KINDS = ("ed25519", "p256", "p384", "p521", "rsa2048")
 BANNED = frozenset({"PGPKey", "PGPSignature", "PGPMessage", "PGPKeyring", "PGPUID"})
 """Everything of PGPy that decides something; `SignatureV4` would parse signatures."""
+ALLOWED = {
+    "pgpy.packet.Packet",
+    "pgpy.packet.packets.PrivKeyV4",
+    "pgpy.constants.EllipticCurveOID",
+    "pgpy.constants.HashAlgorithm",
+    "pgpy.constants.PubKeyAlgorithm",
+    "pgpy.constants.SymmetricKeyAlgorithm",
+}
+"""What secret keys are made, locked and unlocked with."""
 
 
 def secret(kind: str = "ed25519") -> SecretKey:
@@ -141,7 +152,8 @@ class TestVerify:
         body += pgp.number((0x40 << 256) + 9) + b"\x03\x01\x08\x07"
         key = attrs.evolve(public(), body=body)
 
-        assert not keys.verify(key, 10, DIGEST, pgp.number(1) * 2)
+        with pytest.raises(SignatureError):
+            keys.verify(key, 10, DIGEST, pgp.number(1) * 2)
 
 
 class TestSign:
@@ -199,22 +211,30 @@ class TestSign:
 
 
 class TestDoor:
-    """One module imports PGPy, and only its boxes for numbers."""
+    """One module imports PGPy, for secret keys only, and nothing of it decides anything."""
 
-    def imported(self, tree: ast.Module) -> set[str]:
-        """Return the top-level packages a module imports."""
+    def imported(self, tree: ast.AST) -> set[str]:
+        """Return what is imported, with the modules it comes from."""
         found = set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
+                found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
-                found.add(node.module.partition(".")[0])
+                found |= {f"{node.module}.{alias.name}" for alias in node.names}
         return found
+
+    def from_pgpy(self, tree: ast.AST) -> set[str]:
+        """Return what is imported of PGPy."""
+        return {name for name in self.imported(tree) if name.partition(".")[0] == "pgpy"}
 
     @pytest.mark.parametrize("package", ["pgpy", "cryptography"])
     def test_is_one_module(self, package: str) -> None:
         """Nobody else can ask the library anything."""
-        doors = [name for name, tree in modules().items() if package in self.imported(tree)]
+        doors = [
+            module
+            for module, tree in modules().items()
+            if any(name.partition(".")[0] == package for name in self.imported(tree))
+        ]
 
         assert doors == ["trust/keys.py"]
 
@@ -232,3 +252,32 @@ class TestDoor:
         }
 
         assert set() == named & (BANNED | {"SignatureV4"})
+
+    def test_opens_on_packets_of_secret_keys_alone(self) -> None:
+        """What is imported is on this list, inside of functions that verify nothing."""
+        tree = modules()["trust/keys.py"]
+        users = [node for node in tree.body if self.from_pgpy(node)]
+        called = {
+            node.func.attr
+            for user in users
+            for node in ast.walk(user)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        }
+
+        assert self.from_pgpy(tree) == ALLOWED
+        assert all(isinstance(user, ast.FunctionDef) for user in users)
+        assert "verify" not in called
+
+    def test_is_closed_while_signatures_are_judged(self) -> None:
+        """No process that only verifies has PGPy in it."""
+        key, digest, made = public(), DIGEST, signed("ed25519")
+        program = (
+            "import sys; from imagesmith.trust import judge, keypacket, keys;"
+            f"key = keypacket.parse_public({key.body!r});"
+            f"assert keys.verify(key, 10, {digest!r}, {made!r});"
+            "print('pgpy' in sys.modules)"
+        )
+
+        said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+        assert said.stdout == b"False\n"

@@ -13,11 +13,44 @@ import attrs
 
 from imagesmith.errors import SignatureError
 from imagesmith.trust import attribution, certificate, cleartext, detached, keyring
+from imagesmith.trust.attribution import Maker
 from imagesmith.trust.certificate import Certificate
-from imagesmith.trust.cleartext import Cleartext
+from imagesmith.trust.content import Content
 from imagesmith.trust.keyring import Keyring
+from imagesmith.trust.opinion import Opinion, confirm
+from imagesmith.trust.pin import Pin
 from imagesmith.trust.signature import Signature, Type
 from imagesmith.trust.verdict import Accepted, Reason, Rejected, refuse
+
+
+@attrs.frozen
+class ReleaseFile:
+    """A release file as it lies in an archive; nothing about it is verified."""
+
+    octets: bytes
+    """Of InRelease, or of Release."""
+    signature: bytes | None = None
+    """Of Release.gpg, which goes with Release only."""
+
+
+@attrs.frozen(kw_only=True)
+class Anchors:
+    """Whose signatures on an archive count, and as of when."""
+
+    certificates: tuple[bytes, ...]
+    """Certificate files; what several of them say of one key is joined."""
+    fingerprints: tuple[str, ...]
+    """Of the pinned primary keys; with a final `!`, of exactly one key (S3)."""
+    now: int
+    at: int | None = None
+    """When keys are judged if not now: the date of a release file that is replayed."""
+    opinion: Opinion | None = None
+    """Who must agree with every acceptance."""
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """Return the keys that are meant, each once."""
+        return tuple(dict.fromkeys(map(Pin.parse, self.fingerprints)))
 
 
 @attrs.frozen
@@ -28,110 +61,106 @@ class SignedText:
     """Only octets that are signed."""
     signers: tuple[Accepted, ...]
     """Every pinned key whose signature is good, in the order of the file; at least one."""
+    certificates: bytes = attrs.field(repr=False)
+    """Those of the signers, as they were judged: binary, sorted by primary fingerprint."""
+    lapsed: tuple[tuple[str, str], ...] = ()
+    """Signers who would not be accepted today, by primary fingerprint, and why."""
 
 
-def verify_inrelease(
-    inrelease: bytes,
-    *,
-    certificates: tuple[bytes, ...],
-    fingerprints: tuple[str, ...],
-    now: int,
-    document: str,
-) -> SignedText:
-    """Return the text of an InRelease file that one of `fingerprints` signed."""
+@attrs.frozen
+class _Parts:
+    """A release file taken apart."""
+
+    text: bytes
+    signed: bytes
+    """What is hashed."""
+    signatures: tuple[Signature | Rejected, ...]
+    kind: Type
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """The fingerprints, or else ids, of the keys that the signatures name."""
+        read = (each for each in self.signatures if isinstance(each, Signature))
+        return tuple(n for each in read for n in each.issuer_fingerprints or each.issuer_ids)
+
+
+def verify(file: ReleaseFile, anchors: Anchors, *, document: str) -> SignedText:
+    """Return the text of a release file that one of the pinned keys signed."""
     try:
-        message = cleartext.split(inrelease)
-        found = _read_block(message)
+        parts = _parts(file)
     except SignatureError as error:
         raise _failure(document, [Rejected.of(error)]) from error
-    pinned, rejected = _pinned(keyring.collect(certificates), fingerprints)
-    accepted, others = _attribute(found, message.signed, pinned, Type.TEXT, now)
-    if not accepted:
-        raise _failure(document, [*rejected, *others])
-    return SignedText(message.text, accepted)
-
-
-def verify_release(
-    release: bytes,
-    signature: bytes,
-    *,
-    certificates: tuple[bytes, ...],
-    fingerprints: tuple[str, ...],
-    now: int,
-    document: str,
-) -> SignedText:
-    """Return a Release file that one of `fingerprints` signed in Release.gpg."""
-    try:
-        found = detached.read(signature)
-    except SignatureError as error:
-        raise _failure(document, [Rejected.of(error)]) from error
-    pinned, rejected = _pinned(keyring.collect(certificates), fingerprints)
-    accepted, others = _attribute(found, release, pinned, Type.BINARY, now)
-    if not accepted:
-        raise _failure(document, [*rejected, *others])
-    return SignedText(release, accepted)
+    ring = keyring.collect(anchors.certificates)
+    pinned, rejected = _pinned(ring, anchors.pins)
+    makers, others = _attribute(parts, pinned, anchors)
+    if not makers:
+        hint = _hint(parts, ring, pinned, others)
+        raise _failure(document, [*rejected, *others], hint=hint)
+    today = ((each.primary, attribution.problem_at(each, anchors.now)) for each in makers)
+    return SignedText(
+        text=parts.text,
+        signers=tuple(each.accepted for each in makers),
+        certificates=ring.export(each.primary for each in makers),
+        lapsed=tuple((primary, str(problem)) for primary, problem in today if problem is not None),
+    )
 
 
 def signers_of(
-    inrelease: bytes,
-    certificates: tuple[bytes, ...],
-    *,
-    now: int,
+    file: ReleaseFile, certificates: tuple[bytes, ...], *, now: int
 ) -> tuple[Accepted, ...]:
-    """Return whose keys among `certificates` signed an InRelease file, for a person to review."""
-    message = cleartext.split(inrelease)
-    found = _read_block(message)
-    names = [
-        name
-        for each in found
-        if isinstance(each, Signature)
-        for name in each.issuer_fingerprints or each.issuer_ids
-    ]
+    """Return whose keys among `certificates` signed a release file, for a person to review."""
+    parts = _parts(file)
     ring = keyring.collect(certificates)
-    candidates, _rejected = _pinned(ring, ring.holding(names))
-    accepted, _others = _attribute(found, message.signed, candidates, Type.TEXT, now)
-    return accepted
+    holding = ring.holding(parts.issuers)
+    anchors = Anchors(certificates=certificates, fingerprints=holding, now=now)
+    candidates, _rejected = _pinned(ring, anchors.pins)
+    makers, _others = _attribute(parts, candidates, anchors)
+    return tuple(each.accepted for each in makers)
 
 
-def _read_block(message: Cleartext) -> tuple[Signature | Rejected, ...]:
-    return detached.read(message.signature)
+def _parts(file: ReleaseFile) -> _Parts:
+    if file.signature is not None:
+        signatures = detached.read(file.signature)
+        return _Parts(file.octets, file.octets, signatures, Type.BINARY)
+    message = cleartext.split(file.octets)
+    return _Parts(message.text, message.signed, detached.read(message.signature), Type.TEXT)
 
 
 def _pinned(
     ring: Keyring,
-    fingerprints: Iterable[str],
+    pins: Iterable[Pin],
 ) -> tuple[tuple[Certificate, ...], tuple[Rejected, ...]]:
     """Return the usable certificates of the pinned keys, and the findings on the others."""
-    usable: list[Certificate] = []
+    usable: dict[str, Certificate] = {}
     rejected = list(ring.rejected)
-    for fingerprint in dict.fromkeys(each.lower() for each in fingerprints):
-        group = ring.groups.get(fingerprint)
+    for pin in pins:
         try:
-            if group is None:
-                raise refuse(Reason.CERT_MISMATCH, "no certificate of this key is at hand")
-            usable.append(certificate.assemble(group))
+            primary, group = keyring.choose(ring.groups, pin)
+            usable[primary] = certificate.assemble(group)
         except SignatureError as error:
             problem = Rejected.of(error)
-            detail = f"archive key {fingerprint}: {problem.detail}"
+            detail = f"archive key {pin}: {problem.detail}"
             rejected.append(Rejected(problem.reason, detail))
-    return tuple(usable), tuple(rejected)
+    return tuple(usable.values()), tuple(rejected)
 
 
 def _attribute(
-    found: tuple[Signature | Rejected, ...],
-    content: bytes,
-    certificates: tuple[Certificate, ...],
-    kind: Type,
-    now: int,
-) -> tuple[tuple[Accepted, ...], tuple[Rejected, ...]]:
-    accepted: dict[str, Accepted] = {}
+    parts: _Parts, certificates: tuple[Certificate, ...], anchors: Anchors
+) -> tuple[tuple[Maker, ...], tuple[Rejected, ...]]:
+    content = Content.of(parts.signed)
+    judged = anchors.now if anchors.at is None else anchors.at
+    accepted: dict[str, Maker] = {}
     rejected: list[Rejected] = []
-    for each in found:
+    for each in parts.signatures:
         if isinstance(each, Rejected):
             rejected.append(each)
             continue
         try:
-            maker = attribution.attribute(each, content, certificates, kind=kind, now=now)
+            maker = attribution.attribute(
+                each, content, certificates, kind=parts.kind, now=anchors.now, at=anchors.at
+            )
+            _admit(maker, anchors.pins)
+            confirm(anchors.opinion, maker, content, at=judged)
         except SignatureError as error:
             rejected.append(Rejected.of(error))
         else:
@@ -139,9 +168,40 @@ def _attribute(
     return tuple(accepted.values()), tuple(rejected)
 
 
-def _failure(document: str, rejected: Iterable[Rejected]) -> SignatureError:
+def _admit(maker: Maker, pins: tuple[Pin, ...]) -> None:
+    if not any(pin.covers(maker.primary, maker.key.fingerprint) for pin in pins):
+        detail = f"signature by key {maker.key.fingerprint}, which is not pinned"
+        raise refuse(Reason.SIGNER_KEY, detail)
+
+
+def _hint(
+    parts: _Parts,
+    ring: Keyring,
+    pinned: tuple[Certificate, ...],
+    rejected: tuple[Rejected, ...],
+) -> str | None:
+    """Name the keys that signed and are not pinned, unless a pinned key's signature is wrong."""
+    if any(each.reason == Reason.SIG_BAD for each in rejected):
+        return None
+    known = [key.fingerprint for each in pinned for key in each.keys]
+    strangers = [
+        primary
+        for name in parts.issuers
+        if not any(fingerprint.endswith(name) for fingerprint in known)
+        for primary in ring.holding([name]) or [name]
+    ]
+    if not strangers:
+        return None
+    names = ", ".join(dict.fromkeys(strangers))
+    return f"it names {names}; if the archive has a new key, review it and add it to signed-by"
+
+
+def _failure(
+    document: str, rejected: Iterable[Rejected], *, hint: str | None = None
+) -> SignatureError:
     return SignatureError(
         document=document,
         problem="not signed by any of the pinned archive keys",
         reasons=tuple(str(each) for each in rejected),
+        hint=hint,
     )

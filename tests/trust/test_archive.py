@@ -12,7 +12,7 @@ from builders.openpgp import DAY, T0
 
 from imagesmith.errors import SignatureError
 from imagesmith.trust import archive, armour
-from imagesmith.trust.archive import SignedText
+from imagesmith.trust.archive import Anchors, ReleaseFile, SignedText
 from imagesmith.trust.verdict import Accepted
 
 TEXT = b"Origin: Debian\nSuite: stable\n"
@@ -32,41 +32,51 @@ def verify(
     *pinned: pgp.Key,
     rings: tuple[bytes, ...] = RINGS,
     now: int = NOW,
+    at: int | None = None,
 ) -> SignedText:
     """Verify an InRelease file."""
     fingerprints = tuple(key.fingerprint for key in pinned)
-    return archive.verify_inrelease(
-        inrelease,
-        certificates=rings,
-        fingerprints=fingerprints,
-        now=now,
-        document="InRelease",
-    )
+    anchors = Anchors(certificates=rings, fingerprints=fingerprints, now=now, at=at)
+    return archive.verify(ReleaseFile(inrelease), anchors, document="InRelease")
+
+
+def refusal(
+    inrelease: bytes,
+    *pinned: pgp.Key,
+    rings: tuple[bytes, ...] = RINGS,
+    now: int = NOW,
+    at: int | None = None,
+) -> SignatureError:
+    """Return why an InRelease file is refused."""
+    with pytest.raises(SignatureError) as e:
+        verify(inrelease, *pinned, rings=rings, now=now, at=at)
+    return e.value
 
 
 def problem(inrelease: bytes, *pinned: pgp.Key, rings: tuple[bytes, ...] = RINGS) -> str:
-    """Return why an InRelease file is refused."""
-    with pytest.raises(SignatureError) as e:
-        verify(inrelease, *pinned, rings=rings)
-    return e.value.message
+    """Return the message of the refusal."""
+    return refusal(inrelease, *pinned, rings=rings).message
 
 
-class TestVerifyInrelease:
+def signers(inrelease: bytes, rings: tuple[bytes, ...], *, now: int = NOW) -> tuple[Accepted, ...]:
+    """Return whose keys signed an InRelease file."""
+    return archive.signers_of(ReleaseFile(inrelease), rings, now=now)
+
+
+class TestInrelease:
     """The signed text, or why not."""
 
     def test_returns_the_text_and_its_signers(self) -> None:
         """Only pinned keys are recorded, so the host's keyrings do not matter."""
-        assert SignedText(TEXT, (BY_ALICE,)) == verify(INRELEASE, ALICE, BOB)
+        assert SignedText(TEXT, (BY_ALICE,), pgp.certificate(ALICE)) == verify(
+            INRELEASE, ALICE, BOB
+        )
 
     def test_takes_fingerprints_in_any_case(self) -> None:
         """As apt's Signed-By does."""
-        found = archive.verify_inrelease(
-            INRELEASE,
-            certificates=RINGS,
-            fingerprints=(ALICE.fingerprint.upper(),),
-            now=NOW,
-            document="InRelease",
-        )
+        pinned = (ALICE.fingerprint.upper(),)
+        anchors = Anchors(certificates=RINGS, fingerprints=pinned, now=NOW)
+        found = archive.verify(ReleaseFile(INRELEASE), anchors, document="InRelease")
 
         assert found.signers == (BY_ALICE,)
 
@@ -117,7 +127,7 @@ class TestVerifyInrelease:
 
         assert verify(both, ALICE).signers == (BY_ALICE,)
         assert "SIG_VERSION" in problem(both, BOB)
-        assert archive.signers_of(both, RINGS, now=NOW) == (BY_ALICE,)
+        assert signers(both, RINGS) == (BY_ALICE,)
 
     @pytest.mark.skipif(not (HOST_LISTS and HOST_RINGS), reason="no apt lists, or no keyrings")
     def test_accepts_what_the_host_apt_accepted(self) -> None:
@@ -126,41 +136,31 @@ class TestVerifyInrelease:
         for path in HOST_LISTS:
             inrelease = path.read_bytes()
             signed_at = int(min(path.stat().st_mtime, time.time()))
-            signers = archive.signers_of(inrelease, rings, now=signed_at)
-            if not signers:
+            known = signers(inrelease, rings, now=signed_at)
+            if not known:
                 continue  # of another archive
-            found = archive.verify_inrelease(
-                inrelease,
-                certificates=rings,
-                fingerprints=tuple(each.primary for each in signers),
-                now=signed_at,
-                document=path.name,
-            )
+            pinned = tuple(each.primary for each in known)
+            anchors = Anchors(certificates=rings, fingerprints=pinned, now=signed_at)
+            found = archive.verify(ReleaseFile(inrelease), anchors, document=path.name)
 
-            assert signers == found.signers
+            assert known == found.signers
             assert found.text in inrelease.replace(b"\n- ", b"\n")
 
 
-class TestVerifyRelease:
+class TestRelease:
     """Release with Release.gpg."""
 
     def verify(self, release: bytes, signature: bytes) -> SignedText:
         """Verify with alice pinned."""
-        return archive.verify_release(
-            release,
-            signature,
-            certificates=RINGS,
-            fingerprints=(ALICE.fingerprint,),
-            now=NOW,
-            document="Release",
-        )
+        anchors = Anchors(certificates=RINGS, fingerprints=(ALICE.fingerprint,), now=NOW)
+        return archive.verify(ReleaseFile(release, signature), anchors, document="Release")
 
     def test_returns_the_octets_that_were_signed(self) -> None:
         """Nothing is stripped or unescaped."""
         text = TEXT + b"trailing \r\n"
         signature = pgp.detached(text, ALICE, digest=pgp.SHA256)
 
-        assert SignedText(text, (BY_ALICE,)) == self.verify(text, signature)
+        assert SignedText(text, (BY_ALICE,), pgp.certificate(ALICE)) == self.verify(text, signature)
 
     @pytest.mark.parametrize(
         ("signature", "reason"),
@@ -179,29 +179,125 @@ class TestVerifyRelease:
         assert e.value.reasons[0].startswith(reason)
 
 
+class TestAtAPastDate:
+    """Keys are judged when the release file was made; compromise counts for all time."""
+
+    YEARS_LATER = T0 + 3000 * DAY
+
+    def judged(self, *more: bytes, inrelease: bytes = INRELEASE) -> SignedText:
+        """Verify years later as of the day after the signature."""
+        rings = (pgp.certificate(ALICE), pgp.certificate(ALICE, *more))
+        return verify(inrelease, ALICE, rings=rings, now=self.YEARS_LATER, at=SIGNED + DAY)
+
+    def test_a_key_may_have_expired_since(self) -> None:
+        """It is accepted, and said that it would not be today."""
+        mortal = pgp.flags(0x03) + pgp.key_lifetime(100 * DAY)
+        ring = pgp.primary(ALICE) + pgp.user_id() + pgp.certify(ALICE, more=mortal)
+        pinned, later = (ring,), self.YEARS_LATER
+        found = verify(INRELEASE, ALICE, rings=pinned, now=later, at=SIGNED)
+
+        assert [ALICE.fingerprint] == [primary for primary, _ in found.lapsed]
+        assert found.lapsed[0][1].startswith("KEY_EXPIRED: ")
+        assert refusal(INRELEASE, ALICE, rings=pinned, now=later).reasons
+        assert refusal(INRELEASE, ALICE, rings=pinned, now=later, at=T0 + 100 * DAY).reasons
+
+    def test_a_signature_may_have_expired_since(self) -> None:
+        """Its end of life is judged on the same day."""
+        lines = TEXT.removesuffix(b"\n").replace(b"\n", b"\r\n")
+        packet = pgp.detached(lines, ALICE, kind=1, more=pgp.lifetime(10 * DAY))
+        head = b"-----BEGIN PGP SIGNED MESSAGE-----\n\n" + TEXT
+        short = head + armour.encode(packet, armour.SIGNATURE)
+
+        assert self.judged(inrelease=short).lapsed[0][1].startswith("SIG_EXPIRED: ")
+        assert "SIG_EXPIRED" in refusal(short, ALICE, now=self.YEARS_LATER).message
+
+    def test_a_key_may_have_been_retired_since(self) -> None:
+        """A soft revocation counts from its time on."""
+        retired = pgp.direct(ALICE, created=T0 + 9 * DAY, kind=0x20, more=pgp.reason(3))
+
+        assert self.judged(retired).lapsed[0][1].startswith("KEY_REVOKED_SOFT: ")
+
+    def test_a_compromised_key_never_was_good(self) -> None:
+        """In whichever file the revocation is, and however late it was made."""
+        compromised = pgp.direct(ALICE, created=T0 + 2000 * DAY, kind=0x20, more=pgp.reason(2))
+        with pytest.raises(SignatureError) as e:
+            self.judged(compromised)
+
+        assert "KEY_REVOKED_HARD" in e.value.message
+
+    def test_the_future_is_what_the_clock_says(self) -> None:
+        """No date of judgement makes a signature of tomorrow good."""
+        assert "SIG_FUTURE" in refusal(INRELEASE, ALICE, now=T0, at=self.YEARS_LATER).message
+
+
+class TestPin:
+    """Whose signatures count, key by key."""
+
+    RINGS = (pgp.certificate(ALICE, pgp.subkey(SIGNER), pgp.bind(ALICE, SIGNER)),)
+    BY_SUBKEY = pgp.cleartext(TEXT, SIGNER)
+
+    def test_an_exact_pin_is_that_key_alone(self) -> None:
+        """Another key of its certificate signs nothing, the primary key neither."""
+        anchors = Anchors(
+            certificates=self.RINGS, fingerprints=(f"{SIGNER.fingerprint}!",), now=NOW
+        )
+        found = archive.verify(ReleaseFile(self.BY_SUBKEY), anchors, document="InRelease")
+
+        assert [each.key for each in found.signers] == [SIGNER.fingerprint]
+        with pytest.raises(SignatureError) as e:
+            archive.verify(ReleaseFile(INRELEASE), anchors, document="InRelease")
+        assert e.value.reasons[0].startswith("SIGNER_KEY: ")
+
+    def test_a_pin_of_a_primary_key_covers_its_subkeys(self) -> None:
+        """Unless it is exact."""
+        pins = (ALICE.fingerprint, f"{ALICE.fingerprint}!")
+        plain, exact = (
+            Anchors(certificates=self.RINGS, fingerprints=(pin,), now=NOW) for pin in pins
+        )
+
+        assert archive.verify(ReleaseFile(self.BY_SUBKEY), plain, document="InRelease").signers
+        with pytest.raises(SignatureError):
+            archive.verify(ReleaseFile(self.BY_SUBKEY), exact, document="InRelease")
+
+
+class TestHint:
+    """What to do when nobody pinned has signed."""
+
+    def test_names_the_key_that_did(self) -> None:
+        """Its primary key if the certificate is at hand, or else what the signature says."""
+        by_subkey = pgp.cleartext(TEXT, SIGNER)
+        ring = (pgp.with_subkey(ALICE, SIGNER) + pgp.certificate(BOB),)
+        at_hand, unknown = refusal(by_subkey, BOB, rings=ring), refusal(by_subkey, BOB)
+        assert at_hand.hint
+        assert unknown.hint
+
+        assert at_hand.hint.startswith(f"it names {ALICE.fingerprint}; if the archive has a new")
+        assert unknown.hint.startswith(f"it names {SIGNER.fingerprint}; ")
+
+    def test_is_silent_where_a_pinned_key_signed_something_else(self) -> None:
+        """Whoever changed the text can add a signature as well."""
+        assert refusal(INRELEASE.replace(b"stable", b"sid"), ALICE).hint is None
+
+
 class TestSignersOf:
     """Whose keys signed an InRelease file."""
 
     def test_names_the_keys_at_hand(self) -> None:
         """Only certificates that hold a key named by a signature are asked."""
-        assert archive.signers_of(INRELEASE, RINGS, now=NOW) == (BY_ALICE,)
-        assert archive.signers_of(INRELEASE, (pgp.certificate(BOB),), now=NOW) == ()
+        assert signers(INRELEASE, RINGS) == (BY_ALICE,)
+        assert signers(INRELEASE, (pgp.certificate(BOB),)) == ()
 
     def test_finds_the_certificate_of_a_subkey(self) -> None:
         """The primary key is named, since that is what is pinned."""
-        signers = archive.signers_of(
-            pgp.cleartext(TEXT, SIGNER),
-            (pgp.with_subkey(ALICE, SIGNER),),
-            now=NOW,
-        )
+        found = signers(pgp.cleartext(TEXT, SIGNER), (pgp.with_subkey(ALICE, SIGNER),))
 
-        assert [ALICE.fingerprint] == [each.primary for each in signers]
+        assert [ALICE.fingerprint] == [each.primary for each in found]
 
     def test_passes_over_keys_of_other_versions(self) -> None:
         """A keyring may hold what this room cannot read."""
         odd = b"\xc6\x02\x06x" + pgp.certificate(ALICE) + b"\xce\x02\x06x"
 
-        assert archive.signers_of(INRELEASE, (odd,), now=NOW) == (BY_ALICE,)
+        assert signers(INRELEASE, (odd,)) == (BY_ALICE,)
 
     def test_gpgv_agrees_with_the_builder(self, tmp_path: Path) -> None:
         """The InRelease files made here are real ones."""

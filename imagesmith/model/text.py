@@ -1,7 +1,8 @@
 """Text from strangers, made safe to show.
 
 A terminal acts upon control characters, a reader is misled by bidirectional
-ones (CVE-2021-42574), and bytes that are no UTF-8 cannot be written at all.
+ones (CVE-2021-42574), and bytes that are no UTF-8 cannot be written at all
+(openpgp.md S27).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from builders.openpgp import DAY, T0
 
 from imagesmith.errors import SignatureError
 from imagesmith.trust import armour, generation
-from imagesmith.trust.describe import CertificateSummary, KeySummary, describe
+from imagesmith.trust.describe import CertificateSummary, KeySummary, RefusedCertificate, describe
 from imagesmith.trust.packets import frame
 from imagesmith.trust.validity import Revoked
 
@@ -19,6 +19,7 @@ ALICE, SIGNER, BOB = map(pgp.make_key, ("alice", "alice's subkey", "bob"))
 def one(octets: bytes) -> CertificateSummary:
     """Describe a file with one certificate."""
     (found,) = describe(octets, NOW)
+    assert isinstance(found, CertificateSummary)
     return found
 
 
@@ -50,8 +51,10 @@ class TestDescribe:
         assert CertificateSummary(
             primary=primary,
             user_ids=("Alice <alice@example.org>",),
+            unproven_user_ids=(),
             subkeys=(subkey,),
             has_secret=False,
+            revokers=(),
             notes=(),
         ) == one(pgp.with_subkey(ALICE, SIGNER))
 
@@ -90,6 +93,7 @@ class TestDescribe:
         found = one(own + by_bob)
 
         assert (found.primary.problem, len(found.notes)) == (None, 1)
+        assert found.revokers == (BOB.fingerprint,)
 
     def test_reads_secret_keys(self) -> None:
         """Armoured or binary, and says that there is a secret."""
@@ -106,7 +110,43 @@ class TestDescribe:
         """One summary per certificate."""
         found = describe(pgp.certificate(ALICE) + pgp.certificate(BOB), NOW)
 
-        assert [ALICE.fingerprint, BOB.fingerprint] == [each.primary.fingerprint for each in found]
+        assert [ALICE.fingerprint, BOB.fingerprint] == [
+            each.primary.fingerprint for each in found if isinstance(each, CertificateSummary)
+        ]
+
+    def test_a_refused_certificate_leaves_its_neighbours(self) -> None:
+        """With the reason, and the fingerprint where there is one."""
+        weak = pgp.make_key("weak", "rsa1024")
+        later = frame(6, b"\x06" + bytes(40))
+        found = describe(pgp.certificate(weak) + later + pgp.certificate(ALICE), NOW)
+
+        assert found[:2] == (
+            RefusedCertificate(
+                fingerprint=weak.fingerprint,
+                problem="KEY_WEAK: primary key: RSA modulus of 1024 bits",
+            ),
+            RefusedCertificate(fingerprint=None, problem="KEY_MALFORMED: not a version 4 key"),
+        )
+        assert found[2:] == describe(pgp.certificate(ALICE), NOW)
+
+    def test_a_user_id_that_anyone_added_is_kept_apart(self) -> None:
+        """Without the key's own signature it says nothing about the key; nor once it is revoked."""
+        added = pgp.user_id(b"Root") + pgp.certify(ALICE, b"Root", by=BOB)
+        revoked = pgp.certify(ALICE, kind=0x30, more=pgp.reason(32), created=T0 + 1)
+        found = one(
+            pgp.certificate(ALICE, revoked, pgp.user_id(b"A"), pgp.certify(ALICE, b"A"), added)
+        )
+
+        assert (found.user_ids, found.unproven_user_ids) == (
+            ("A",),
+            ("Alice <alice@example.org>", "Root"),
+        )
+
+    def test_notes_when_small_rsa_ends(self) -> None:
+        """With the date."""
+        small = pgp.make_key("alice", "rsa2048")
+
+        assert ["2030-02-01" in note for note in one(pgp.certificate(small)).notes] == [True]
 
     def test_shows_photographs_nowhere(self) -> None:
         """User attributes are not text."""
@@ -118,8 +158,26 @@ class TestDescribe:
             describe(b"garbage", NOW)
 
 
-def test_user_ids_are_safe_to_print() -> None:
-    """Octets that anyone may have chosen move no cursor."""
-    hostile = pgp.primary(ALICE) + pgp.user_id(b"\x1b[2J\xff") + pgp.certify(ALICE)
+class TestHostileUserIds:
+    """Octets that anyone may have chosen (S27)."""
 
-    assert "\x1b" not in "".join(one(hostile).user_ids)
+    @pytest.mark.parametrize(
+        ("octets", "shown"),
+        [
+            (b"\x1b[2J\x1b]0;title\x07", "\\x1b[2J\\x1b]0;title\\x07"),
+            (b"a\nfingerprint: b\r\tc", "a\\nfingerprint: b\\r\\tc"),
+            ("\x9b31m\x85".encode(), "\\x9b31m\\x85"),
+            ("a\u202eb\u2066c\u200f".encode(), "a\\u202eb\\u2066c\\u200f"),
+            ("a\u2028b\u200bc\ufeff".encode(), "a\\u2028b\\u200bc\\ufeff"),
+            (b"\xff\xc3(\xed\xa0\x80", "\\xff\\xc3(\\xed\\xa0\\x80"),
+            ("Zoë 木".encode(), "Zoë 木"),
+            (b"", ""),
+            (b"x" * 5000, "x" * 200 + "… (5000 octets)"),
+        ],
+    )
+    def test_are_escaped_and_cut(self, octets: bytes, shown: str) -> None:
+        """No cursor moves, no line begins, no direction changes, nothing scrolls away."""
+        own = pgp.primary(ALICE) + pgp.user_id(octets) + pgp.certify(ALICE, octets)
+
+        assert one(own).user_ids == (shown,)
+        assert one(pgp.certificate(ALICE) + pgp.user_id(octets)).unproven_user_ids == (shown,)

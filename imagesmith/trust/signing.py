@@ -24,6 +24,7 @@ from imagesmith.trust import (
 )
 from imagesmith.trust import signature as signatures
 from imagesmith.trust.certificate import Certificate
+from imagesmith.trust.content import Content, compute_digest
 from imagesmith.trust.keypacket import PublicKey, SecretKey
 from imagesmith.trust.packets import Packet, Tag, encode_length, frame
 from imagesmith.trust.signature import Signature, Sub, Type
@@ -86,14 +87,19 @@ def gpg_signature(document: bytes, key: str, *, run: Callable[[list[str], bytes]
 
 def _check(made: Signature, document: bytes, certificates: tuple[Certificate, ...]) -> None:
     """Refuse to hand out a signature that no verifier would accept."""
-    attribution.attribute(made, document, certificates, kind=Type.BINARY, now=made.created)
+    content = Content.of(document)
+    attribution.attribute(made, content, certificates, kind=Type.BINARY, now=made.created)
 
 
 def read_secret(octets: bytes) -> SecretCertificate:
     """Read a file with exactly one secret key, armoured or binary."""
-    groups = keyring.split(octets, armour.PRIVATE_KEY)
+    is_armoured_public = b"BEGIN " + armour.PUBLIC_KEY.encode() in octets[: armour.MAX_LINE]
+    groups = keyring.split(octets, armour.PUBLIC_KEY if is_armoured_public else armour.PRIVATE_KEY)
     if len(groups) != 1:
         raise refuse(Reason.CERT_MALFORMED, f"expected one secret key, got {len(groups)}")
+    if groups[0][0].tag == Tag.PUBLIC_KEY:
+        error = refuse(Reason.KEY_NO_SECRET, "this is a public key, which cannot sign")
+        raise attrs.evolve(error, hint="name the file with the secret key")
     public: list[Packet] = []
     secrets: dict[str, SecretKey] = {}
     for packet in groups[0]:
@@ -121,7 +127,7 @@ def make(
     algorithm = _hash_for(key.public)
     head = bytes((4, kind, key.public.algorithm, algorithm)) + _counted(hashed)
     unsigned = signatures.parse(head + _counted(issuer) + b"\0\0")
-    digest = signatures.compute_digest(unsigned, content)
+    digest = compute_digest(unsigned, content)
     assert digest is not None
     numbers = keys.sign(key, algorithm, digest, passphrase)
     return head + _counted(issuer) + digest[:2] + numbers

@@ -8,6 +8,7 @@ from builders.openpgp import DAY, T0, pin_fingerprint
 
 from imagesmith.errors import UsageError
 from imagesmith.trust import generation, signing
+from imagesmith.trust.content import Content
 from imagesmith.trust.generation import KeyPair
 from imagesmith.trust.judge import judge
 
@@ -43,8 +44,8 @@ class TestGenerate:
         policy = pin_fingerprint(pair.fingerprint, pair.public)
         made = signing.sign(b"x", pair.secret, created=T0 + 5, passphrase=lambda: passphrase or "")
 
-        assert judge(b"x", made, policy, now=T0 + DAY - 1).valid
-        assert not judge(b"x", made, policy, now=T0 + DAY).valid
+        assert judge(Content.of(b"x"), made, policy, now=T0 + DAY - 1).valid
+        assert not judge(Content.of(b"x"), made, policy, now=T0 + DAY).valid
 
     def test_keys_are_never_the_same(self) -> None:
         """Nothing of a key comes from its arguments."""

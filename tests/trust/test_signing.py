@@ -15,6 +15,7 @@ from builders.openpgp import DAY, T0
 
 from imagesmith.errors import SignatureError
 from imagesmith.trust import armour, certificate, detached, generation, keyring, signing
+from imagesmith.trust.content import Content
 from imagesmith.trust.judge import judge
 from imagesmith.trust.packets import frame
 from imagesmith.trust.signature import Signature
@@ -73,7 +74,7 @@ class TestSign:
             signature=pysequoia.Sig.from_bytes(made),
         )
         assert len(found.valid_sigs) == 1
-        assert judge(DOCUMENT, made, pgp.pin((key, public)), now=NOW).valid
+        assert judge(Content.of(DOCUMENT), made, pgp.pin((key, public)), now=NOW).valid
 
     def test_reads_armoured_files(self) -> None:
         """As `keys generate` writes them."""
@@ -116,12 +117,12 @@ class TestSign:
                 Reason.KEY_NOT_SIGNING,
             ),
             (secret(ALICE, pgp.direct(ALICE, kind=0x20)), Reason.KEY_NOT_SIGNING),
-            (pgp.certificate(ALICE), Reason.KEY_NOT_SIGNING),
+            (pgp.certificate(ALICE), Reason.KEY_NO_SECRET),
             (secret(ALICE) + secret(SIGNER), Reason.CERT_MALFORMED),
             (b"", Reason.ARMOUR),
             (pgp.user_id(), Reason.CERT_MALFORMED),
             (frame(5, b"\x06junk"), Reason.KEY_MALFORMED),
-            (armour.encode(pgp.certificate(ALICE), armour.PUBLIC_KEY), Reason.ARMOUR),
+            (armour.encode(pgp.certificate(ALICE), armour.PUBLIC_KEY), Reason.KEY_NO_SECRET),
         ],
     )
     def test_refuses_what_a_verifier_would_refuse(self, octets: bytes, reason: Reason) -> None:
@@ -272,8 +273,8 @@ class TestGpg:
         )
 
         pinned = pgp.pin_fingerprint(fingerprint, public)
-        assert judge(DOCUMENT, made, pinned, now=now).valid
-        assert judge(DOCUMENT, by_gpg, pinned, now=now).valid
+        assert judge(Content.of(DOCUMENT), made, pinned, now=now).valid
+        assert judge(Content.of(DOCUMENT), by_gpg, pinned, now=now).valid
 
 
 def made_by_subkey(public: bytes) -> str:

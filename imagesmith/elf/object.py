@@ -7,17 +7,18 @@ what does not fit is a `MalformedElf`, never an exception.  Where two readers
 could disagree about a file (two PT_DYNAMIC, an offset that contradicts its
 address) the file is refused.
 
-pyelftools supplies the layouts of the headers.  Its own `ELFFile` is not used:
-it follows section headers and rebuilds about 120 layouts for every file, which
-costs many times the reading itself.
+pyelftools supplies the layouts of the headers, once for each class and byte
+order; `struct` reads by them.  Its own `ELFFile` is not used: it follows section
+headers and rebuilds about 120 layouts for every file, which costs many times the
+reading itself.
 """
 
 from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -35,6 +36,7 @@ ET_DYN: Final = 3
 DF_1_PIE: Final = 0x8000000
 
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
+_NAMES: Final = {_PT_LOAD: "PT_LOAD", _PT_DYNAMIC: "PT_DYNAMIC", _PT_INTERP: "PT_INTERP"}
 _EI_NIDENT: Final = 16
 _BITS: Final[dict[int, Literal[32, 64]]] = {1: 32, 2: 64}
 _ENDIANS: Final[dict[int, Literal["little", "big"]]] = {1: "little", 2: "big"}
@@ -53,8 +55,10 @@ def facts(view: memoryview) -> Elf | MalformedElf | None:
 def _read(view: memoryview) -> Elf:
     bits, endian = _identify(bytes(view[:_EI_NIDENT]))
     layout = _layout(bits, endian)
-    header = layout.parse(layout.header, view, 0, "file too short")
-    if header["e_version"] != "EV_CURRENT":
+    if len(view) < layout.header.size:
+        raise BadElfError("file too short")
+    header = layout.header.read(view, 0)
+    if header["e_version"] != 1:
         raise BadElfError("e_version is not 1")
     segments = _segments(view, layout, header)
     found = dynamic.read(view, segments, layout.pair)
@@ -63,8 +67,8 @@ def _read(view: memoryview) -> Elf:
         endian=endian,
         osabi=view[7],
         abiversion=view[8],
-        type=layout.half.unpack_from(view, 16)[0],
-        machine=layout.half.unpack_from(view, 18)[0],
+        type=header["e_type"],
+        machine=header["e_machine"],
         flags=header["e_flags"],
         interp=_interp(view, segments.interp),
         dynamic=found is not None,
@@ -90,30 +94,37 @@ def _identify(ident: bytes) -> tuple[Literal[32, 64], Literal["little", "big"]]:
     return _BITS[ident[4]], _ENDIANS[ident[5]]
 
 
-class _Construct(Protocol):
-    """What this module uses of a layout of pyelftools."""
+@attrs.frozen
+class _Fields:
+    """One of pyelftools' layouts, ready to be read at once."""
 
-    def sizeof(self) -> int: ...
+    names: tuple[str, ...]
+    packed: struct.Struct
 
-    def parse(self, content: bytes, /) -> Mapping[str, Any]: ...
+    @classmethod
+    def of(cls, order: str, fields: Iterable[Any]) -> _Fields:
+        """Take over names and widths of pyelftools' fields; e_ident stays bytes."""
+        widths = {field.name: field.sizeof() for field in fields}
+        codes = {2: "H", 4: "I", 8: "Q"}
+        packed = "".join(codes.get(width, f"{width}s") for width in widths.values())
+        return cls(tuple(widths), struct.Struct(order + packed))
+
+    @property
+    def size(self) -> int:
+        return self.packed.size
+
+    def read(self, view: memoryview, at: int) -> Mapping[str, Any]:
+        """Read all fields at an offset that was checked."""
+        return dict(zip(self.names, self.packed.unpack_from(view, at), strict=True))
 
 
 @attrs.frozen
 class _Layout:
-    """pyelftools' layouts for one class and byte order, and the integers read without it."""
+    """The headers of one class and byte order, and an entry of the dynamic section."""
 
-    header: _Construct
-    segment: _Construct
-    half: struct.Struct
-    word: struct.Struct
+    header: _Fields
+    segment: _Fields
     pair: struct.Struct
-
-    def parse(self, what: _Construct, view: memoryview, at: int, short: str) -> Mapping[str, Any]:
-        """Parse a layout at offset `at`; `short` is the problem if the file ends before it."""
-        size = what.sizeof()
-        if at + size > len(view):
-            raise BadElfError(short)
-        return what.parse(bytes(view[at : at + size]))
 
 
 @functools.cache
@@ -125,25 +136,25 @@ def _layout(bits: Literal[32, 64], endian: Literal["little", "big"]) -> _Layout:
     structs.create_advanced_structs()
     order = "<" if endian == "little" else ">"
     return _Layout(
-        structs.Elf_Ehdr,
-        structs.Elf_Phdr,
-        half=struct.Struct(order + "H"),
-        word=struct.Struct(order + "I"),
+        header=_Fields.of(order, structs.Elf_Ehdr.subcons),
+        segment=_Fields.of(order, structs.Elf_Phdr.subcons),
         pair=struct.Struct(order + {32: "2I", 64: "2Q"}[bits]),
     )
 
 
 def _segments(view: memoryview, layout: _Layout, header: Mapping[str, Any]) -> Segments:
-    found: dict[int, list[Segment]] = {_PT_LOAD: [], _PT_DYNAMIC: [], _PT_INTERP: []}
-    for kind, place in _places(view, layout, header):
-        raw = layout.parse(layout.segment, view, place, "program headers are cut")
+    found: dict[int, list[Segment]] = {kind: [] for kind in _NAMES}
+    for raw in _heads(view, layout.segment, header):
+        kind = raw["p_type"]
+        if kind not in _NAMES:
+            continue
         segment = Segment(raw["p_offset"], raw["p_vaddr"], raw["p_filesz"])
         if segment.offset + segment.size > len(view):
-            raise BadElfError(f"{raw['p_type']} reaches beyond the end of the file")
+            raise BadElfError(f"{_NAMES[kind]} reaches beyond the end of the file")
         found[kind].append(segment)
-    for kind, name in ((_PT_DYNAMIC, "PT_DYNAMIC"), (_PT_INTERP, "PT_INTERP")):
+    for kind in (_PT_DYNAMIC, _PT_INTERP):
         if len(found[kind]) > 1:
-            raise BadElfError(f"more than one {name}")
+            raise BadElfError(f"more than one {_NAMES[kind]}")
     dynamics = [segment for segment in found[_PT_DYNAMIC] if segment.size]  # debug files: empty
     return Segments(
         tuple(found[_PT_LOAD]),
@@ -152,11 +163,11 @@ def _segments(view: memoryview, layout: _Layout, header: Mapping[str, Any]) -> S
     )
 
 
-def _places(
-    view: memoryview, layout: _Layout, header: Mapping[str, Any]
-) -> Iterator[tuple[int, int]]:
-    """Yield p_type and offset of the program headers that matter: parsing the others costs."""
-    count, start, size = header["e_phnum"], header["e_phoff"], layout.segment.sizeof()
+def _heads(
+    view: memoryview, layout: _Fields, header: Mapping[str, Any]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the program headers."""
+    count, start, size = header["e_phnum"], header["e_phoff"], layout.size
     if count and header["e_phentsize"] != size:
         raise BadElfError(f"e_phentsize is {header['e_phentsize']}, not {size}")
     if count * size > MAX_HEADERS:
@@ -164,9 +175,7 @@ def _places(
     if start + count * size > len(view):
         raise BadElfError("program headers reach beyond the end of the file")
     for place in range(start, start + count * size, size):
-        kind = layout.word.unpack_from(view, place)[0]
-        if kind in (_PT_LOAD, _PT_DYNAMIC, _PT_INTERP):
-            yield kind, place
+        yield layout.read(view, place)
 
 
 def _interp(view: memoryview, segment: Segment | None) -> str | None:

@@ -42,3 +42,8 @@ class Segments:
             if load.address <= address < load.address + load.size:
                 return address - load.address + load.offset, load.offset + load.size
         raise BadElfError(f"{what} lies in no loadable segment")
+
+    def rest(self, view: memoryview, address: int, what: str) -> memoryview:
+        """Return the bytes from an address to the end of its segment."""
+        start, end = self.offset(address, what)
+        return view[start:end]

@@ -30,6 +30,17 @@ class Loader:
     """The compiled-in search directories in search order, without trailing slashes."""
 
 
+@attrs.frozen
+class VersionNeed:
+    """What one file of a closure must define: a DT_VERNEED entry."""
+
+    file: str
+    """vn_file: the name under which that file was asked for."""
+    versions: tuple[str, ...]
+    weak: tuple[str, ...] = ()
+    """Those of `versions` that may be missing (VER_FLG_WEAK)."""
+
+
 @attrs.frozen(kw_only=True)
 class Elf:
     """The dynamic facts of one well-formed ELF file."""
@@ -58,6 +69,12 @@ class Elf:
     """DT_FLAGS_1: DF_1_NODEFLIB is 0x800, DF_1_PIE 0x8000000."""
     audit: tuple[str, ...] = ()
     """DT_AUDIT and DT_DEPAUDIT, split at colons."""
+    verneed: tuple[VersionNeed, ...] = ()
+    """DT_VERNEED."""
+    verdef: tuple[str, ...] | None = None
+    """DT_VERDEF, the file's own name included; None without it."""
+    relr: bool = False
+    """Whether there are relative relocations in DT_RELR."""
     loader: Loader | None = None
     """Present when the file is itself a dynamic loader."""
 

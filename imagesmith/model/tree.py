@@ -129,6 +129,12 @@ class Tree:
             entry = self.entry(entry.target)
         return entry if isinstance(entry, File) else None
 
+    def names(self, directory: str) -> tuple[str, ...]:
+        """Return the names in the directory at exactly this image path, in order."""
+        above = f"{directory.rstrip('/')}/"
+        below = (path.removeprefix(above) for path in self.entries if path.startswith(above))
+        return tuple(name for name in below if name and "/" not in name)
+
     def __iter__(self) -> Iterator[tuple[str, Entry]]:
         """Yield (path, entry) in order."""
         return iter(self.entries.items())

@@ -77,6 +77,12 @@ class HostRoot:
         self.entry(path)
         return self._identities.get(path, path)
 
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the names in the directory at `path`, sorted; none if it cannot be listed."""
+        if not isinstance(self.entry(path), Directory):
+            return ()
+        return tuple(sorted(map(decoded, self._listing(path) or ())))
+
     def read(self, path: str) -> bytes:
         """Return the content of the regular file at `path`; HostError if it cannot be read."""
         if not isinstance(self.entry(path), File):
@@ -84,6 +90,17 @@ class HostRoot:
         try:
             with self._opened(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
                 return file.read()
+        except OSError as error:
+            raise self._error(path, error) from None
+
+    @contextmanager
+    def lend(self, path: str) -> Iterator[memoryview]:
+        """Lend the content of the regular file at `path`; HostError if it cannot be read."""
+        if not isinstance(self.entry(path), File):
+            raise HostError(path=self._shown(path), problem="not a regular file")
+        try:
+            with self._opened(path) as descriptor, _mapped(descriptor) as view:
+                yield view
         except OSError as error:
             raise self._error(path, error) from None
 
@@ -136,14 +153,8 @@ class HostRoot:
 
     def _facts_of(self, path: str) -> Facts | None:
         try:
-            with self._opened(path) as descriptor:
-                if os.fstat(descriptor).st_size == 0:
-                    return self._facts(memoryview(b""))
-                with (
-                    mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as mapping,
-                    memoryview(mapping) as view,
-                ):
-                    return self._facts(view)
+            with self._opened(path) as descriptor, _mapped(descriptor) as view:
+                return self._facts(view)
         except OSError as error:
             return MalformedElf(f"cannot be read: {error.strerror}")
 
@@ -194,6 +205,16 @@ class HostRoot:
 
     def _shown(self, path: str) -> str:
         return printable(f"{self._name.rstrip('/')}{path}")
+
+
+@contextmanager
+def _mapped(descriptor: int) -> Iterator[memoryview]:
+    """Lend the bytes of an open file; an empty one cannot be mapped."""
+    if os.fstat(descriptor).st_size == 0:
+        yield memoryview(b"")
+        return
+    with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as mapping, memoryview(mapping) as view:
+        yield view
 
 
 def _last(path: str) -> bytes:

@@ -12,7 +12,15 @@ from typing import Any, Literal, TypeVar
 
 import attrs
 
-from imagesmith.model.facts import Dependency, Elf, Facts, Loader, MalformedElf, Script
+from imagesmith.model.facts import (
+    Dependency,
+    Elf,
+    Facts,
+    Loader,
+    MalformedElf,
+    Script,
+    VersionNeed,
+)
 
 _T = TypeVar("_T")
 _BITS: tuple[Literal[32, 64], ...] = (32, 64)
@@ -79,7 +87,7 @@ def facts_of(kind: object, value: object) -> Facts:
 
 def _plain(value: object) -> object:
     match value:
-        case Loader() | Dependency():
+        case Loader() | Dependency() | VersionNeed():
             return attrs.astuple(value)
         case tuple():
             return [_plain(inner) for inner in value]
@@ -105,6 +113,11 @@ def _dependency(row: Sequence[Any]) -> Dependency:
     return Dependency(_one_of(_DEPENDENCIES, kind), text(name))
 
 
+def _need(row: Sequence[Any]) -> VersionNeed:
+    file, versions, weak = row
+    return VersionNeed(text(file), texts(versions), texts(weak))
+
+
 def _loader(row: Sequence[Any]) -> Loader:
     kind, version, system_dirs = row
     return Loader(_one_of(_LOADERS, kind), text(version), texts(system_dirs))
@@ -126,6 +139,9 @@ ELF_FIELDS: dict[str, Callable[[Any], Any]] = {
     "runpath": text,
     "flags_1": natural,
     "audit": texts,
+    "verneed": lambda rows: tuple(_need(row) for row in rows),
+    "verdef": texts,
+    "relr": _flag,
     "loader": _loader,
 }
 """How each field of `Elf` is read back; one that has its default is not written."""

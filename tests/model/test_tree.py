@@ -73,6 +73,14 @@ def test_a_file_is_found_by_each_of_its_names() -> None:
     assert tree.file("/d") is None
 
 
+def test_a_directory_lists_what_lies_in_it() -> None:
+    """Not what lies deeper, nor what is called alike."""
+    tree = Tree({path: Directory() for path in ("/a", "/a/c", "/a/b", "/a/b/d", "/ab")})
+
+    assert tree.names("/a") == ("b", "c")
+    assert (tree.names("/"), tree.names("/none")) == (("a", "ab"), ())
+
+
 def test_a_tree_cannot_be_changed() -> None:
     """Trees are values."""
     with pytest.raises(TypeError):

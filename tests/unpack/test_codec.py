@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from imagesmith.errors import MalformedArtefact
 from imagesmith.model.digest import Digest
-from imagesmith.model.facts import Dependency, Elf, Facts, Loader, MalformedElf, Script
+from imagesmith.model.facts import Dependency, Elf, Facts, Loader, MalformedElf, Script, VersionNeed
 from imagesmith.model.tree import Directory, Entry, File, Hardlink, Span, Symlink, Tree
 from imagesmith.unpack import plain
 from imagesmith.unpack.codec import PackageIndex, from_bytes, to_bytes
@@ -25,6 +25,8 @@ from imagesmith.unpack.control import Control
 BLOB = Digest("b" * 64)
 TEXTS = st.binary(max_size=20).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 NUMBERS = st.integers(0, 2**32)
+VERSIONS = st.lists(TEXTS, max_size=2).map(tuple)
+NEEDS = st.builds(VersionNeed, TEXTS, VERSIONS, VERSIONS)
 LOADERS = st.builds(
     Loader, st.sampled_from(["glibc", "musl"]), TEXTS, st.lists(TEXTS, max_size=2).map(tuple)
 )
@@ -50,6 +52,9 @@ FACTS: st.SearchStrategy[Facts | None] = st.one_of(
         runpath=st.none() | TEXTS,
         flags_1=NUMBERS,
         audit=st.lists(TEXTS, max_size=2).map(tuple),
+        verneed=st.lists(NEEDS, max_size=2).map(tuple),
+        verdef=st.none() | VERSIONS,
+        relr=st.booleans(),
         loader=st.none() | LOADERS,
     ),
 )
@@ -145,7 +150,7 @@ def edited(edit: Callable[[dict[str, Any]], object]) -> bytes:
         b"null",
         b"\xff",
         b"[" * 100_000,
-        edited(lambda document: document.update(format=2)),
+        edited(lambda document: document.update(format=1)),
         edited(lambda document: document.update(format="1")),
         edited(lambda document: document.pop("format")),
         edited(lambda document: document.pop("blob")),
@@ -182,6 +187,10 @@ def edited(edit: Callable[[dict[str, Any]], object]) -> bytes:
         edited(lambda document: document["tree"]["facts"][0][2].update(soname=1)),
         edited(lambda document: document["tree"]["facts"][0][2].update(dependencies=[["x", "y"]])),
         edited(lambda document: document["tree"]["facts"][0][2].update(loader=["glibc", "2"])),
+        edited(lambda document: document["tree"]["facts"][0][2].update(verneed=[["x", []]])),
+        edited(lambda document: document["tree"]["facts"][0][2].update(verneed=[["x", [1], []]])),
+        edited(lambda document: document["tree"]["facts"][0][2].update(verdef=[None])),
+        edited(lambda document: document["tree"]["facts"][0][2].update(relr="yes")),
         edited(lambda document: document["tree"]["facts"][0][2].pop("machine")),
     ],
 )
@@ -191,7 +200,7 @@ def test_other_bytes_are_no_index(raw: bytes) -> None:
         from_bytes(raw)
 
     assert (
-        MalformedArtefact(artefact="package index", member="", problem="not an index of format 1")
+        MalformedArtefact(artefact="package index", member="", problem="not an index of format 2")
         == caught.value
     )
 

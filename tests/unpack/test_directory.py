@@ -121,6 +121,12 @@ def test_links_are_resolved_inside(filesystem: HostRoot, host: Path) -> None:
     assert NotFound("ENOENT", f"/{host.parts[1]}") == resolve(filesystem, "/out/secret")
 
 
+def test_a_directory_is_listed_in_order(filesystem: HostRoot) -> None:
+    """A link to one, and what is no directory, lists nothing."""
+    assert filesystem.names("/usr/bin") == ("hallo", "hello")
+    assert (filesystem.names("/bin"), filesystem.names("/empty")) == ((), ())
+
+
 def test_hard_links_share_an_identity(filesystem: HostRoot) -> None:
     """As the loader sees it, by device and inode."""
     assert filesystem.identity("/usr/bin/hello") == filesystem.identity("/usr/bin/hallo")
@@ -140,6 +146,30 @@ def test_only_files_are_read(filesystem: HostRoot, host: Path, path: str) -> Non
         filesystem.read(path)
 
     assert HostError(path=f"{host}{path}", problem="not a regular file") == caught.value
+
+
+def test_files_are_lent_without_copying_them(filesystem: HostRoot) -> None:
+    """For large ones of which little is looked at; an empty one has no bytes."""
+    with filesystem.lend("/usr/bin/hello") as view, filesystem.lend("/empty") as nothing:
+        assert (bytes(view), bytes(nothing)) == (b"#!/bin/sh\n", b"")
+
+
+@pytest.mark.parametrize("path", ["/usr", "/bin", "/nothing", "/out/secret"])
+def test_only_files_are_lent(filesystem: HostRoot, host: Path, path: str) -> None:
+    """Never through a link."""
+    with pytest.raises(HostError) as caught, filesystem.lend(path):
+        pass
+
+    assert HostError(path=f"{host}{path}", problem="not a regular file") == caught.value
+
+
+def test_a_file_that_went_away_is_not_lent(filesystem: HostRoot, host: Path) -> None:
+    """Its content cannot be made up."""
+    filesystem.entry("/empty")
+    (host / "empty").unlink()
+
+    with pytest.raises(HostError, match="no such file or directory"), filesystem.lend("/empty"):
+        pass
 
 
 def test_sockets_and_pipes_are_not_there(filesystem: HostRoot, host: Path) -> None:

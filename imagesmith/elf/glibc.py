@@ -13,8 +13,9 @@ from typing import Final
 
 import attrs
 
-from imagesmith.elf import machine, paths
+from imagesmith.elf import hwcaps, machine, paths
 from imagesmith.elf.candidate import ET_EXEC, Opened, attempt
+from imagesmith.elf.hwcaps import Cpu
 from imagesmith.elf.ldcache import LdCache, MalformedCache
 from imagesmith.elf.root import LD_SO_CACHE, Root, Unusable
 from imagesmith.elf.search import (
@@ -34,7 +35,6 @@ from imagesmith.model.tree import parent
 LD_SO_PRELOAD: Final = "/etc/ld.so.preload"
 DF_1_NODEFLIB: Final = 0x800
 DF_1_PIE: Final = 0x8000000
-HWCAPS: Final = "glibc-hwcaps"
 
 Group = tuple[str, Iterable[str]]
 """A directory (or the cache) and the paths to try for it, the best first."""
@@ -51,16 +51,20 @@ class Glibc:
     """The loader's own file: class, byte order, machine and ABI flags."""
     loader: Loader
     environment: Environment
-    levels: tuple[str, ...]
-    """glibc-hwcaps levels to look for, the best first."""
+    cpu: Cpu
+    """Which subdirectories to look into first."""
+    variants: frozenset[str]
+    """Every subdirectory that any processor would look into."""
     main: Loaded
     secure: bool
     notes: Notes
     _known: dict[tuple[int, str], tuple[str, ...]] = attrs.field(init=False, factory=dict)
+    _subdirectories: dict[str, tuple[str, ...]] = attrs.field(init=False, factory=dict)
+    debian: bool = attrs.field(init=False)
+    """Whether the loader has Debian's changes."""
 
-    @property
-    def debian(self) -> bool:
-        """Whether the loader has Debian's changes."""
+    @debian.default
+    def _has_triplets(self) -> bool:
         return any("-linux-" in directory for directory in self.loader.system_dirs)
 
     def dependencies(self, elf: Elf) -> tuple[Dependency, ...]:
@@ -118,7 +122,15 @@ class Glibc:
             if result is not None:
                 if rule == "cache":
                     self.notes.consulted.setdefault(LD_SO_CACHE, "cache")
-                return Candidate(result.path, result.found, result.elf, rule, detail)
+                return Candidate(
+                    path=result.path,
+                    found=result.found,
+                    elf=result.elf,
+                    rule=rule,
+                    detail=detail,
+                    searched=tuple(searched),
+                    passed_over=tuple(passed_over),
+                )
         return Absent(tuple(searched), tuple(passed_over))
 
     def _walk(
@@ -164,16 +176,13 @@ class Glibc:
             yield directory, self._tries(directory, name)
 
     def _tries(self, directory: str, name: str) -> Iterator[str]:
-        """Yield the paths for a name in one directory, the hwcaps subdirectories first."""
-        if self.root.directory(directory) is None:
-            return
-        plain = directory.rstrip("/")
-        if self.root.directory(f"{plain}/{HWCAPS}") is not None:
-            self.notes.leveled = True
-            for level in self.levels:
-                if self.root.directory(f"{plain}/{HWCAPS}/{level}") is not None:
-                    yield f"{plain}/{HWCAPS}/{level}/{name}"
-        yield f"{plain}/{name}"
+        """Yield the paths for a name in one directory, the preferred subdirectories first."""
+        if directory not in self._subdirectories:
+            self.notes.variants.update(hwcaps.present(self.root, directory, self.variants))
+            found = hwcaps.subdirectories(self.root, directory, self.cpu)
+            self._subdirectories[directory] = tuple(found)
+        for each in self._subdirectories[directory]:
+            yield f"{each}/{name}"
 
     def _cached(self, name: str, *, allow_system: bool) -> Iterator[tuple[str, ...]]:
         """Yield the answer of ld.so.cache; DF_1_NODEFLIB rules out the system directories."""
@@ -182,9 +191,11 @@ class Glibc:
             self.notes.warnings[f"{LD_SO_CACHE}: {cache.problem}; ignored"] = None
         if not isinstance(cache, LdCache):
             return
-        if any(entry.level for entry in cache.named(name)):
-            self.notes.leveled = True
-        answer = cache.lookup(name, machine.abi(self.host).cache, self.levels)
+        if cache.endian != self.host.endian:
+            self.notes.warnings[f"{LD_SO_CACHE}: is {cache.endian}-endian; ignored"] = None
+            return
+        self.notes.variants.update(entry.level for entry in cache.named(name) if entry.level)
+        answer = cache.lookup(name, machine.abi(self.host).cache, self.cpu.levels)
         system = tuple(f"{directory}/" for directory in self.loader.system_dirs)
         usable = answer is not None and (allow_system or not answer.path.startswith(system))
         yield (answer.path,) if answer is not None and usable else ()

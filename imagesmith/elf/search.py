@@ -19,10 +19,10 @@ class Environment:
     library_path: str | None = None
     """LD_LIBRARY_PATH."""
     platform: str | None = None
-    """AT_PLATFORM, for `$PLATFORM`."""
+    """AT_PLATFORM, for `$PLATFORM` and, up to glibc 2.36, the subdirectory of that name."""
     hwcaps: tuple[str, ...] | None = None
-    """Levels the processor has; each implies the lower ones.  None: any processor, so every
-    variant is needed; empty: none."""
+    """Levels the processor has, each implying the lower ones, and names of legacy hwcap
+    subdirectories.  None: any processor, so every variant is needed; empty: none."""
 
 
 BARE = Environment()
@@ -34,6 +34,8 @@ class Unloadable:
 
     path: str
     problem: str
+    needed_by: str | None = attrs.field(default=None, eq=False)
+    """Path of who asked for it first, as found; no part of what is wrong with it."""
 
 
 @attrs.frozen
@@ -54,6 +56,9 @@ class Candidate:
     elf: Elf
     rule: str
     detail: str = ""
+    searched: tuple[str, ...] = ()
+    """Directories, in the order tried; the last one has it."""
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 @attrs.frozen
@@ -89,6 +94,9 @@ class Loaded:
     """Every symlink crossed on any way to it, in order."""
     aliases: dict[str, None] = attrs.field(factory=dict)
     """Further real paths (hard links) under which it was found."""
+    searched: tuple[str, ...] = ()
+    """Directories tried for it, the one that has it last."""
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 @attrs.define
@@ -98,8 +106,8 @@ class Notes:
     warnings: dict[str, None] = attrs.field(factory=dict)
     consulted: dict[str, str] = attrs.field(factory=dict)
     """Configuration files the answers rest on, each with the rule that read it."""
-    leveled: bool = False
-    """Whether another processor could make a difference: glibc-hwcaps exist somewhere searched."""
+    variants: set[str] = attrs.field(factory=set)
+    """Names of subdirectories, somewhere searched, that only some processors prefer."""
 
 
 class Rules(Protocol):

@@ -1,10 +1,13 @@
-"""Reading ld.so.cache.
+"""Reading and writing ld.so.cache.
 
 The format is glibc's `glibc-ld.so.cache1.1` with the hwcaps extension
 (sysdeps/generic/dl-cache.h), alone or after the block of the old format.  Among
 the entries of a name the loader takes the best hwcaps level it may use, then
 the plain entry (elf/dl-cache.c, search_cache).  What this module refuses, the
 loader ignores as a whole.
+
+What is written is the new format alone, in the byte order of its readers, and
+the same for the same entries: `ldconfig` says which, this module only how.
 """
 
 from __future__ import annotations
@@ -13,14 +16,17 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 
 MAGIC: Final = b"glibc-ld.so.cache1.1"
 OLD_MAGIC: Final = b"ld.so-1.7.0\0"
 EXTENSION_MAGIC: Final = 0xEAA42174
+TAG_GENERATOR: Final = 0
 TAG_GLIBC_HWCAPS: Final = 1
+GENERATOR: Final = b"imagesmith"
+"""Whom `ldconfig -p` names; without a version, which would change bytes and mean nothing."""
 MAX_EXTENSIONS: Final = 64
 """glibc writes two."""
 
@@ -53,6 +59,8 @@ class LdCache:
     """The entries by name, each name's in file order."""
 
     by_name: Mapping[str, tuple[CacheEntry, ...]]
+    endian: Literal["little", "big"] = "little"
+    """Of its numbers: a loader of the other byte order ignores the cache."""
 
     def lookup(self, name: str, flags: Sequence[int], levels: Sequence[str]) -> CacheEntry | None:
         """Return the answer for `name`, with `levels` allowed, the best first."""
@@ -66,6 +74,67 @@ class LdCache:
     def named(self, name: str) -> tuple[CacheEntry, ...]:
         """Return every entry of `name`, for any machine."""
         return self.by_name.get(_key(name), ())
+
+
+def to_bytes(entries: Sequence[CacheEntry], endian: Literal["little", "big"]) -> bytes:
+    """Write a cache of `entries`, in the order given."""
+    order, mark = {"little": ("<", 2), "big": (">", 3)}[endian]
+    levels = sorted({entry.level for entry in entries if entry.level is not None})
+    strings = _StringTable(_HEADER + _ENTRY * len(entries))
+    table = b""
+    for entry in entries:
+        hwcap = 0 if entry.level is None else _LEVEL << 32 | levels.index(entry.level)
+        path = strings.add(entry.path)
+        # Most paths end in the name, and so do their bytes.
+        name = strings.tail(entry.path, entry.name) or strings.add(entry.name)
+        table += struct.pack(f"{order}iIIIQ", entry.flags, name, path, 0, hwcap)
+    words = b"".join(struct.pack(f"{order}I", strings.add(level)) for level in levels)
+    extensions = strings.end + -strings.end % 4
+    sections = [(TAG_GENERATOR, GENERATOR)] + ([(TAG_GLIBC_HWCAPS, words)] if levels else [])
+    header = struct.pack(f"{order}IIB3xI12x", len(entries), strings.size, mark, extensions)
+    body = MAGIC + header + table + bytes(strings.content)
+    return body.ljust(extensions, b"\0") + _extensions(sections, extensions, order)
+
+
+def _extensions(sections: Sequence[tuple[int, bytes]], start: int, order: str) -> bytes:
+    """Write the directory of the extensions and their content; words lie on multiples of four."""
+    place = start + 8 + 16 * len(sections)
+    directory, content = struct.pack(f"{order}II", EXTENSION_MAGIC, len(sections)), b""
+    for tag, section in sorted(sections, reverse=True):
+        directory += struct.pack(f"{order}IIII", tag, 0, place + len(content), len(section))
+        content += section
+    return directory + content
+
+
+@attrs.define
+class _StringTable:
+    """NUL-terminated strings, each once, by their offset in the file."""
+
+    start: int
+    content: bytearray = attrs.field(factory=bytearray)
+    _places: dict[str, int] = attrs.field(factory=dict)
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    @property
+    def end(self) -> int:
+        return self.start + self.size
+
+    def add(self, text: str) -> int:
+        """Return where `text` lies, appended if it was nowhere."""
+        if text not in self._places:
+            self._places[text] = self.end
+            self.content += text.encode("utf-8", "surrogateescape") + b"\0"
+        return self._places[text]
+
+    def tail(self, text: str, name: str) -> int | None:
+        """Return where `name` lies as the last part of `text`, or None if it is not that."""
+        if not text.endswith(f"/{name}"):
+            return None
+        whole, part = (len(each.encode("utf-8", "surrogateescape")) for each in (text, name))
+        return self._places[text] + whole - part
 
 
 def parse(content: bytes) -> LdCache | MalformedCache:
@@ -100,7 +169,8 @@ def _parse(content: bytes) -> LdCache:
         name = _string(content, start + key)
         entry = CacheEntry(name, _string(content, start + value), flags, level)
         found.setdefault(_key(name), []).append(entry)
-    return LdCache(MappingProxyType({name: tuple(entries) for name, entries in found.items()}))
+    by_name = {name: tuple(entries) for name, entries in found.items()}
+    return LdCache(MappingProxyType(by_name), "little" if order == "<" else "big")
 
 
 def _start(content: bytes) -> int:

@@ -16,6 +16,8 @@ from imagesmith.model.facts import Elf
 
 MIPS, PPC64, RISCV = 8, 21, 243
 """The e_machine values whose e_flags a loader compares."""
+FAMILIES: Final = tuple(map(frozenset, ((62, 3), (183, 40), (21, 20), (43, 2))))
+"""Machines that one ldconfig serves: x86, Arm, PowerPC, SPARC; any other is alone."""
 
 _MIPS_ABI2, _MIPS_FP64, _MIPS_NAN2008 = 0x20, 0x200, 0x400
 _PPC64_ABI, _RISCV_ABI = 0x3, 0xE
@@ -31,7 +33,7 @@ class Abi:
     musl: tuple[str, ...] = ()
     """LDSO_ARCH, as in /lib/ld-musl-ARCH.so.1, the likeliest first."""
     cache: tuple[int, ...] = (1, 3)
-    """Flags of the ld.so.cache entries that the loader accepts."""
+    """Flags of the ld.so.cache entries that the loader accepts, the one ldconfig gives first."""
     levels: tuple[str, ...] = ()
     """glibc-hwcaps subdirectories, the best first."""
 
@@ -57,8 +59,8 @@ aarch64    |183 64 L|0/0    |/lib/ld-linux-aarch64.so.1   |aarch64 |a03|
 aarch64_be |183 64 B|0/0    |/lib/ld-linux-aarch64_be.so.1|aarch64_be|a03|
 arm hard float|40 32 L|400/400|/lib/ld-linux-armhf.so.3   |armhf   |903 3|
 arm soft float|40 32 L|200/200|/lib/ld-linux.so.3         |arm     |b03 3|
-arm        |40 32 L |0/0    |/lib/ld-linux-armhf.so.3 /lib/ld-linux.so.3|armhf arm|903 b03 3|
-armeb      |40 32 B |0/0    |/lib/ld-linux-armhf.so.3 /lib/ld-linux.so.3|armebhf armeb|903 b03 3|
+arm        |40 32 L |0/0    |/lib/ld-linux-armhf.so.3 /lib/ld-linux.so.3|armhf arm|3 903 b03|
+armeb      |40 32 B |0/0    |/lib/ld-linux-armhf.so.3 /lib/ld-linux.so.3|armebhf armeb|3 903 b03|
 ppc64le    |21 64 L |0/0    |/lib64/ld64.so.2             |powerpc64le|503|power10 power9
 ppc64 ELFv2|21 64 B |3/2    |/lib64/ld64.so.2             |powerpc64|503|
 ppc64      |21 64 B |0/0    |/lib64/ld64.so.1             |powerpc64|503|
@@ -123,6 +125,18 @@ def _mips(generic: Abi, elf: Elf) -> Abi:
     order = "el" if elf.endian == "little" else ""
     names = tuple(f"{name}{release6}{order}{soft}" for name in generic.musl for soft in ("", "-sf"))
     return attrs.evolve(generic, musl=names)
+
+
+def family(number: int) -> frozenset[int]:
+    """Return the machines that share an ld.so.cache with e_machine `number`."""
+    return next((each for each in FAMILIES if number in each), frozenset({number}))
+
+
+def glibc_paths(number: int) -> tuple[str, ...]:
+    """Return where loaders for e_machine `number` lie, then those of its family."""
+    same = [row for row in _ROWS if row.machine == number]
+    related = [row for row in _ROWS if row.machine in family(number) - {number}]
+    return tuple(dict.fromkeys(path for row in (*same, *related) for path in row.abi.glibc))
 
 
 def describe(elf: Elf) -> str:

@@ -1,16 +1,21 @@
-"""Reading ld.so.cache."""
+"""Reading and writing ld.so.cache."""
 
 from __future__ import annotations
 
+import shutil
 import struct
+from pathlib import Path
 from typing import Literal
 
 import pytest
-from builders.elf import make_cache
+from builders import loaders
+from builders.elf import GLIBC_INTERP, make_cache, make_elf
+from builders.roots import Content, write_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagesmith.elf.ldcache import CacheEntry, LdCache, MalformedCache, parse
+from imagesmith.elf.ldcache import CacheEntry, LdCache, MalformedCache, parse, to_bytes
+from imagesmith.model.arch import ARCHES
 
 V2, V3 = "x86-64-v2", "x86-64-v3"
 ENTRIES = (
@@ -108,3 +113,92 @@ def test_mutants_are_read_or_malformed(place: int, value: int, cut: int) -> None
     """No change makes the reader raise."""
     assert isinstance(parse(changed(place, value)), LdCache | MalformedCache)
     assert isinstance(parse(GOOD[:cut]), LdCache | MalformedCache)
+
+
+names = st.sampled_from(("liba.so", "liba.so.1", "lib\udcff.so", "a", "/odd", ""))
+drawn = st.builds(
+    CacheEntry,
+    names,
+    st.one_of(names.map(lambda name: f"/opt/x/{name}"), names.map(lambda name: f"/é/{name}")),
+    st.sampled_from((1, 3, 0x303, 0x1203)),
+    st.sampled_from((None, V2, V3, "")),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(drawn, max_size=6), st.sampled_from(("little", "big")))
+def test_what_is_written_is_read_back(
+    entries: list[CacheEntry], endian: Literal["little", "big"]
+) -> None:
+    """Every entry, each name's in the order given, in either byte order."""
+    cache = read(to_bytes(entries, endian))
+    found = [entry for group in cache.by_name.values() for entry in group]
+
+    assert sorted(entries, key=lambda entry: entry.name) == sorted(
+        found, key=lambda entry: entry.name
+    )
+
+
+def test_the_bytes_are_these() -> None:
+    """The layout of dl-cache.h: header, entries, strings, then the extensions."""
+    entries = [
+        CacheEntry("liba.so", "/x/liba.so", 0x403, "z13"),
+        CacheEntry("b", "/y", 0x403, None),
+    ]
+    strings = b"/x/liba.so\0/y\0b\0z13\0"
+    expected = b"glibc-ld.so.cache1.1" + struct.pack(">IIB3xI12x", 2, len(strings), 3, 116)
+    expected += struct.pack(">iIIIQ", 0x403, 99, 96, 0, 1 << 62)
+    expected += struct.pack(">iIIIQ", 0x403, 110, 107, 0, 0)
+    expected += strings.ljust(20 + 0, b"\0")
+    expected += struct.pack(">II", 0xEAA42174, 2) + struct.pack(">IIII", 1, 0, 156, 4)
+    expected += struct.pack(">IIII", 0, 0, 160, 10) + struct.pack(">I", 112) + b"imagesmith"
+
+    assert expected == to_bytes(entries, "big")
+
+
+def test_the_generator_does_not_depend_on_our_version() -> None:
+    """The same libraries give the same bytes, whoever packs them."""
+    assert to_bytes([], "little").endswith(b"imagesmith")
+
+
+LEVELED = (
+    CacheEntry("libb.so.1", "/opt/b", 0x303, None),
+    CacheEntry("liba.so.1", "/opt/glibc-hwcaps/odd/liba.so.1", 0x303, "odd"),
+    CacheEntry("liba.so.1", "/opt/liba.so.1", 0x303, None),
+    CacheEntry("liba.so.1", "/opt/i386/liba.so.1", 3, None),
+)
+
+
+def test_the_loader_finds_through_it(tmp_path: Path) -> None:
+    """Libraries in directories that nothing else names; levels and flags are told apart."""
+    content: dict[str, Content] = {
+        GLIBC_INTERP: loaders.host_loader(GLIBC_INTERP),
+        "/app/prog": make_elf(interp=GLIBC_INTERP, needed=["liba.so.1", "libb.so.1"]),
+        **{entry.path: make_elf() for entry in LEVELED},
+        "/etc/ld.so.cache": to_bytes(LEVELED, "little"),
+    }
+    write_tree(content, tmp_path)
+    listing = loaders.glibc(tmp_path, "/app/prog")
+
+    assert listing == loaders.Listing(("/opt/liba.so.1", "/opt/b"), (), "")
+
+
+def test_the_loader_of_another_machine_finds_through_it(tmp_path: Path) -> None:
+    """aarch64 under emulation; big-endian machines have their turn with real packages."""
+    emulator = shutil.which("qemu-aarch64-static")
+    if emulator is None:
+        pytest.skip("there is no qemu-aarch64-static")
+    arm, interp = ARCHES["arm64"], "/lib/ld-linux-aarch64.so.1"
+    entry = CacheEntry("liba.so.1", "/opt/liba.so.1", 0xA03, None)
+    content: dict[str, Content] = {
+        interp: loaders.host_loader(f"/usr/aarch64-linux-gnu{interp}"),
+        "/qemu": Path(emulator).read_bytes(),
+        "/app/prog": make_elf(arch=arm, interp=interp, needed=["liba.so.1"]),
+        entry.path: make_elf(arch=arm),
+        "/etc/ld.so.cache": to_bytes([entry], "little"),
+    }
+    write_tree(content, tmp_path)
+    listing = loaders.listed(tmp_path, "/qemu", interp, "--list", "/app/prog")
+
+    assert listing.missing == ()
+    assert entry.path in listing.paths

@@ -27,7 +27,7 @@ def elf(arch: Arch | str, flags: int = 0) -> Elf:
         ("arm64", 0, "/lib/ld-linux-aarch64.so.1", "aarch64", 0xA03),
         ("armhf", 0x5000400, "/lib/ld-linux-armhf.so.3", "armhf", 0x903),
         ("armel", 0x5000200, "/lib/ld-linux.so.3", "arm", 0xB03),
-        ("armhf", 0x5000000, "/lib/ld-linux-armhf.so.3", "armhf", 0x903),
+        ("armhf", 0x5000000, "/lib/ld-linux-armhf.so.3", "armhf", 3),
         ("i386", 0, "/lib/ld-linux.so.2", "i386", 1),
         ("ppc64el", 2, "/lib64/ld64.so.2", "powerpc64le", 0x503),
         ("s390x", 0, "/lib/ld64.so.1", "s390x", 0x403),

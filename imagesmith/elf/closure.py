@@ -16,10 +16,11 @@ import attrs
 
 from imagesmith.elf import hint, machine
 from imagesmith.elf.candidate import ET_DYN, ET_EXEC
-from imagesmith.elf.glibc import DF_1_PIE, HWCAPS, Glibc
+from imagesmith.elf.glibc import DF_1_PIE, Glibc
+from imagesmith.elf.hwcaps import Cpu, Cpus, cpus, known_names
 from imagesmith.elf.musl import Musl
 from imagesmith.elf.process import Process
-from imagesmith.elf.result import LoaderClosure, Missing, Object
+from imagesmith.elf.result import Edge, LoaderClosure, Missing, Object
 from imagesmith.elf.root import Read, Root
 from imagesmith.elf.search import (
     BARE,
@@ -33,10 +34,11 @@ from imagesmith.elf.search import (
 )
 from imagesmith.model.facts import Elf, Loader
 from imagesmith.model.resolve import Found
-from imagesmith.model.tree import File, Filesystem
+from imagesmith.model.tree import File, Filesystem, parent
 
 __all__ = [
     "BARE",
+    "Edge",
     "Environment",
     "LoaderClosure",
     "Missing",
@@ -62,7 +64,7 @@ def load_in(root: Root, seed: str, environment: Environment = BARE) -> LoaderClo
     """Load one seed; a `Root` shared by several seeds keeps what was looked up."""
     found = root.lookup(seed)
     if not isinstance(found, Found):
-        return LoaderClosure(missing=(Missing(seed, None, hint="there is no such file"),))
+        return LoaderClosure(missing=(Missing(seed, None, hint=hint.file(root, seed)),))
     elf = elf_at(seed, found)
     if isinstance(elf, Unloadable):
         return LoaderClosure(errors=(elf,))
@@ -120,7 +122,8 @@ def _named_interp(root: Root, main: _Seed, path: str) -> _Seed | LoaderClosure:
         return attrs.evolve(alone, missing=(problem,))
     found = _loader_at(root, path, main.elf)
     if found is None:
-        problem = Missing(path, main.path, (path,), hint.interpreter(root, main.elf))
+        advice = hint.dangling(root, path) or hint.interpreter(root, main.elf)
+        problem = Missing(path, main.path, (path,), advice)
         return attrs.evolve(alone, missing=(problem,))
     if isinstance(found, Unloadable):
         return attrs.evolve(alone, errors=(found,))
@@ -170,14 +173,15 @@ class _Program:
         return bool(entry.mode & SET_ID) or any(name == CAPABILITY for name, _ in entry.xattrs)
 
     def closure(self) -> LoaderClosure:
-        """Load for the processor asked for, then for every better one if none was."""
+        """Load for what every possible processor can do, then for the better ones."""
         notes = Notes()
         self._warn(notes)
-        process = self._process(self._levels(notes), notes)
+        process = self._process(self.cpus.baseline, notes)
         process.load()
         mapped = {each.found.path for each in process.chain}
         missing, errors = dict(process.missing), dict(process.errors)
         extras: dict[str, Object] = {}
+        edges = list(process.edges)
         for further in self._further(notes):
             for each in further.chain:
                 if each.found.path not in mapped:
@@ -185,24 +189,33 @@ class _Program:
             missing = {**further.missing, **missing}
             errors = {**further.errors, **errors}
             notes.warnings.update(further.warnings)
+            edges += further.edges
+        objects = tuple(_object(each) for each in self._listed(process))
         return LoaderClosure(
             loader=self.loader,
-            objects=tuple(_object(each) for each in self._listed(process)),
+            objects=objects,
             extras=tuple(extras.values()),
             missing=tuple(missing.values()),
             errors=tuple(errors.values()),
             warnings=tuple({**process.warnings, **notes.warnings}),
+            edges=_edges(edges, (*objects, *extras.values())),
             consulted=tuple(notes.consulted.items()),
         )
 
-    def _process(self, levels: tuple[str, ...], notes: Notes) -> Process:
+    @property
+    def cpus(self) -> Cpus:
+        """The processors it may run on."""
+        return cpus(self.interp.elf, self.loader, self.environment)
+
+    def _process(self, cpu: Cpu, notes: Notes) -> Process:
         main = self.main.loaded("seed")
         interp = self.interp.loaded("interp", main)
         host, loader = self.interp.elf, self.loader
         shared = (self.root, host, loader, self.environment)
         rules: Rules
         if loader.kind == "glibc":
-            rules = Glibc(*shared, levels, main, self.secure, notes)
+            variants = self.cpus.names
+            rules = Glibc(*shared, cpu, variants, main, self.secure, notes)
         else:
             rules = Musl(*shared, interp, main, self.secure, notes)
         return Process(self.root, loader, rules, main, interp)
@@ -211,28 +224,30 @@ class _Program:
         """Yield the processes of better processors, and of each audit module."""
         if self.loader.kind != "glibc":
             return
-        levels = machine.abi(self.interp.elf).levels
-        if self.environment.hwcaps is None and notes.leveled:
-            for place in range(len(levels)):
-                process = self._process(levels[place:], notes)
-                process.load()
-                yield _marked(process)
+        for cpu in self._better(notes):
+            process = self._process(cpu, notes)
+            process.load()
+            yield _marked(process, self.cpus.names)
         for name in self.main.elf.audit:
-            process = self._process(self._levels(notes), notes)
+            process = self._process(self.cpus.baseline, notes)
             process.load_auditor(name)
             yield process
 
-    def _levels(self, notes: Notes) -> tuple[str, ...]:
-        """Return the glibc-hwcaps levels to use, the best first: the best one named and below."""
-        known = machine.abi(self.interp.elf).levels
-        named = self.environment.hwcaps or ()
-        for name in named:
-            if name not in known:
-                notes.warnings[f"{name}: not a level of {machine.describe(self.interp.elf)}"] = None
-        places = [known.index(name) for name in named if name in known]
-        return known[min(places) :] if places else ()
+    def _better(self, notes: Notes) -> Iterator[Cpu]:
+        """Yield the processors for which the directories seen so far make a difference."""
+        done = {self.cpus.baseline.only(notes.variants)}
+        others = self.cpus.others
+        # What one of them loads may lie beside further variants, so what was seen is asked anew.
+        while fresh := {each.only(notes.variants): None for each in others}.keys() - done:
+            chosen = next(p for each in others if (p := each.only(notes.variants)) in fresh)
+            done.add(chosen)
+            yield chosen
 
     def _warn(self, notes: Notes) -> None:
+        known = known_names(self.interp.elf, self.loader)
+        for name in self.environment.hwcaps or ():
+            if name not in known and self.loader.kind == "glibc":
+                notes.warnings[f"{name}: not a level of {machine.describe(self.interp.elf)}"] = None
         if self.secure and self.environment.library_path:
             what = f"{self.main.path}: is set-user-ID, set-group-ID or has capabilities"
             notes.warnings[f"{what}: LD_LIBRARY_PATH does not count"] = None
@@ -248,10 +263,10 @@ class _Program:
         return chain
 
 
-def _marked(process: Process) -> Process:
-    """Give what lies in a glibc-hwcaps directory that reason."""
+def _marked(process: Process, variants: frozenset[str]) -> Process:
+    """Give what lies in a processor's subdirectory that reason."""
     for each in process.chain:
-        if f"/{HWCAPS}/" in each.path:
+        if parent(each.path).rpartition("/")[2] in variants:
             each.rule = "hwcaps"
     return process
 
@@ -267,4 +282,18 @@ def _object(loaded: Loaded) -> Object:
         name=loaded.name,
         detail=loaded.detail,
         aliases=tuple(loaded.aliases),
+        searched=loaded.searched,
+        passed_over=loaded.passed_over,
     )
+
+
+def _edges(
+    requests: Iterable[tuple[Loaded, str, Loaded]], objects: Iterable[Object]
+) -> tuple[Edge, ...]:
+    """Return each request once, between the paths under which the objects are listed."""
+    listed = {each.real: each.path for each in objects}
+    found = {
+        Edge(listed[requester.found.path], name, listed[answer.found.path]): None
+        for requester, name, answer in requests
+    }
+    return tuple(found)

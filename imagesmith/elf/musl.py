@@ -106,6 +106,8 @@ class Musl:
                 result = self._open(f"{directory}/{name}", rule, detail)
                 if isinstance(result, Absent):
                     return Absent(tuple(searched), hint=result.hint)
+                if isinstance(result, Candidate):
+                    return attrs.evolve(result, searched=tuple(searched))
                 if result is not None:
                     return result
         return Absent(tuple(searched))

@@ -36,6 +36,8 @@ class Process:
     missing: dict[tuple[str, str], Missing] = attrs.field(init=False, factory=dict)
     errors: dict[str, Unloadable] = attrs.field(init=False, factory=dict)
     warnings: dict[str, None] = attrs.field(init=False, factory=dict)
+    edges: list[tuple[Loaded, str, Loaded]] = attrs.field(init=False, factory=list)
+    """Who asked for what, and the answer."""
     _names: dict[str, Loaded] = attrs.field(init=False, factory=dict)
     _files: dict[Hashable, Loaded] = attrs.field(init=False, factory=dict)
     _chained: set[int] = attrs.field(init=False, factory=set)
@@ -76,6 +78,8 @@ class Process:
     def _map_dependencies(self, each: Loaded, place: int) -> None:
         for dependency in self.rules.dependencies(each.elf):
             found = self._request(dependency.name, each, dependency.kind)
+            if found is not None:
+                self.edges.append((each, dependency.name, found))
             if dependency.kind == "needed":
                 self._append(found)
             elif found is not None and self._insert(found, place):
@@ -118,7 +122,7 @@ class Process:
             case Candidate() as candidate:
                 return self._map(candidate, expanded, requester, kind)
             case Unloadable(path, problem):
-                self._fail(path, problem, kind)
+                self._fail(path, hint.unloadable(self.root, path, problem), requester, kind)
             case Absent() as absent:
                 self._miss(expanded, requester, kind, absent)
         return None
@@ -130,7 +134,7 @@ class Process:
         if loaded is None:
             problem = self.rules.refuses(candidate.elf)
             if problem is not None:
-                self._fail(candidate.path, problem, kind)
+                self._fail(candidate.path, problem, requester, kind)
                 return None
             loaded = Loaded(
                 path=candidate.path,
@@ -140,6 +144,8 @@ class Process:
                 requester=requester,
                 name=name,
                 detail=candidate.detail,
+                searched=candidate.searched,
+                passed_over=candidate.passed_over,
             )
             self._files[identity] = loaded
         elif candidate.found.path != loaded.found.path:
@@ -148,11 +154,11 @@ class Process:
         self._learn(loaded, name)
         return loaded
 
-    def _fail(self, path: str, problem: str, kind: Kind) -> None:
+    def _fail(self, path: str, problem: str, requester: Loaded, kind: Kind) -> None:
         if kind in _OPTIONAL:
             self.warnings[f"{path}: {problem}; the loader goes on without it"] = None
         else:
-            self.errors.setdefault(path, Unloadable(path, problem))
+            self.errors.setdefault(path, Unloadable(path, problem, requester.path))
 
     def _miss(self, name: str, requester: Loaded, kind: Kind, absent: Absent) -> None:
         if kind in _OPTIONAL:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from imagesmith.elf.search import Unloadable
+from imagesmith.elf.search import PassedOver, Unloadable
 from imagesmith.model.canonical import Json
 from imagesmith.model.facts import Loader
 
@@ -29,6 +29,22 @@ class Object:
     """Whose RPATH, which cache."""
     aliases: tuple[str, ...] = ()
     """Further real paths, hard links of one file, under which it was found as well."""
+    searched: tuple[str, ...] = attrs.field(default=(), eq=False)
+    """Directories tried for it, the one that has it last; how it was found, not what it is."""
+    passed_over: tuple[PassedOver, ...] = attrs.field(default=(), eq=False)
+    """Files of its name that were skipped on the way."""
+
+
+@attrs.frozen
+class Edge:
+    """One request that was answered, the first for an object or a later one."""
+
+    requester: str
+    """Path as found."""
+    name: str
+    """As written in DT_NEEDED, or another entry that names an object."""
+    target: str
+    """Path of the object that answers, as found."""
 
 
 @attrs.frozen
@@ -56,6 +72,8 @@ class LoaderClosure:
     missing: tuple[Missing, ...] = ()
     errors: tuple[Unloadable, ...] = ()
     warnings: tuple[str, ...] = ()
+    edges: tuple[Edge, ...] = attrs.field(default=(), eq=False)
+    """Every request among `objects` and `extras` that was answered, in the loader's order."""
     consulted: tuple[tuple[str, str], ...] = ()
     """Configuration files the result rests on, each with the rule that read it."""
 

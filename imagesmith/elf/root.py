@@ -9,7 +9,8 @@ the life of a `Root`, and the filesystem must not change meanwhile.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, Protocol, runtime_checkable
 
 import attrs
@@ -20,6 +21,8 @@ from imagesmith.model.tree import Directory, File, Filesystem, Hardlink, Symlink
 
 Read = Callable[[str], bytes]
 """The content of the regular file at a real path."""
+Lend = Callable[[str], AbstractContextManager[memoryview]]
+"""The same, without copying it: for large files of which little is looked at."""
 
 NAME_MAX = 255
 LD_SO_CACHE = "/etc/ld.so.cache"
@@ -31,6 +34,14 @@ class Identifying(Protocol):
 
     def identity(self, path: str) -> Hashable:
         """Return what (st_dev, st_ino) says of the file at a real path."""
+
+
+@runtime_checkable
+class Listing(Protocol):
+    """A filesystem whose directories can be listed; only hints ask for it."""
+
+    def names(self, directory: str) -> Iterable[str]:
+        """Return the names in the directory at a real path."""
 
 
 @attrs.frozen
@@ -51,7 +62,9 @@ class Root:
 
     filesystem: Filesystem
     read: Read
+    _lend: Lend | None = None
     _directories: dict[str, Found | None] = attrs.field(init=False, factory=dict)
+    _names: dict[str, tuple[str, ...]] = attrs.field(init=False, factory=dict)
     _cache: ldcache.LdCache | ldcache.MalformedCache | None = attrs.field(init=False, default=None)
     _cache_read: bool = attrs.field(init=False, default=False)
 
@@ -84,6 +97,15 @@ class Root:
                 self._directories[path] = found
         return self._directories[path]
 
+    def names(self, directory: str) -> tuple[str, ...]:
+        """Return the names in a directory, sorted; none if it is not there or cannot be listed."""
+        found = self.directory(directory)
+        if found is None or not isinstance(self.filesystem, Listing):
+            return ()
+        if found.path not in self._names:
+            self._names[found.path] = tuple(sorted(self.filesystem.names(found.path)))
+        return self._names[found.path]
+
     def identity(self, found: Found) -> Hashable:
         """Return what two names of one file have in common."""
         if isinstance(self.filesystem, Identifying):
@@ -97,6 +119,15 @@ class Root:
         if isinstance(found, Found) and isinstance(found.entry, File):
             return self.read(found.path)
         return None
+
+    @contextmanager
+    def lend(self, path: str) -> Iterator[memoryview]:
+        """Lend the bytes of the regular file at a real path; nobody keeps a slice of them."""
+        if self._lend is None:
+            yield memoryview(self.read(path))
+        else:
+            with self._lend(path) as view:
+                yield view
 
     def ld_cache(self) -> ldcache.LdCache | ldcache.MalformedCache | None:
         """Return /etc/ld.so.cache, parsed once; None if there is none."""

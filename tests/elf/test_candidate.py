@@ -55,7 +55,7 @@ def test_a_file_for_another_machine_is_passed_over(name: str) -> None:
 FATAL: dict[str, tuple[Content, str]] = {
     "linker script": (
         b"/* GNU ld script */ GROUP ( /lib/libc.so.6 AS_NEEDED )",
-        "invalid ELF header",
+        "invalid ELF header: it is a linker script",
     ),
     "empty": (b"", "file too short"),
     "directory": (None, "is not a regular file"),

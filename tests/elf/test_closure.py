@@ -132,7 +132,7 @@ def test_the_document_has_the_shape_of_the_interface() -> None:
                 "hint": None,
             }
         ],
-        "errors": [{"path": "/lib/liba.so", "problem": "file too short"}],
+        "errors": [{"path": "/lib/liba.so", "problem": "file too short: it is a linker script"}],
         "warnings": [],
     }
 
@@ -171,7 +171,14 @@ SEEDS: dict[str, tuple[Content, LoaderClosure]] = {
     ),
     "dangling": (
         "nowhere",
-        LoaderClosure(missing=(Missing(PROGRAM, None, (), "there is no such file"),)),
+        LoaderClosure(
+            missing=(
+                Missing(
+                    *(PROGRAM, None, ()),
+                    f"{PROGRAM} is a link to nowhere, and /bin/nowhere is not there",
+                ),
+            )
+        ),
     ),
 }
 

@@ -185,7 +185,7 @@ def test_filters_are_not_followed() -> None:
 
 
 FATAL: dict[str, tuple[Content, str]] = {
-    "text": (b"GROUP ( libc.so )" * 9, "invalid ELF header"),
+    "text": (b"GROUP ( libc.so )" * 9, "invalid ELF header: it is a linker script"),
     "directory": (None, "is not a regular file"),
     "static": (make_elf(kind=ET_EXEC, dynamic=False), "object file has no dynamic section"),
     "relocatable": (make_elf(kind=1), "only ET_DYN and ET_EXEC can be loaded"),

@@ -7,6 +7,8 @@ rule `shebang` or `env` stands where a program's own closure says `seed`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from imagesmith.elf.closure import (
@@ -24,10 +26,19 @@ from imagesmith.model.resolve import Found
 from imagesmith.model.tree import File, is_executable
 from imagesmith.trace.scripts import MAX_DEPTH, Command, Shebang, Unclear, env_command, shebang
 
+Check = Callable[[LoaderClosure], LoaderClosure]
+"""Adds to the closure of one process what is wrong with it."""
 
-def program(root: Root, path: str, environment: Environment = BARE) -> LoaderClosure:
+
+def _unchecked(closure: LoaderClosure) -> LoaderClosure:
+    return closure
+
+
+def program(
+    root: Root, path: str, environment: Environment = BARE, *, check: Check = _unchecked
+) -> LoaderClosure:
     """Return everything that starting the file at `path` needs."""
-    return _Run(root, environment).run(_Step(path, "seed"))
+    return _Run(root, environment, check).run(_Step(path, "seed"))
 
 
 @attrs.frozen
@@ -48,6 +59,7 @@ class _Step:
 class _Run:
     root: Root
     environment: Environment
+    check: Check
 
     def run(self, step: _Step) -> LoaderClosure:
         found = self.root.lookup(step.path)
@@ -77,7 +89,7 @@ class _Run:
 
     def _elf(self, step: _Step) -> LoaderClosure:
         """Load an ELF file; as an interpreter it is no seed, and its absence has a requester."""
-        closure = load_in(self.root, step.path, self.environment)
+        closure = self.check(load_in(self.root, step.path, self.environment))
         if step.rule == "seed":
             return closure
         seed, *others = closure.objects or (None,)
@@ -154,5 +166,6 @@ def _joined(first: LoaderClosure, second: LoaderClosure) -> LoaderClosure:
         missing=(*first.missing, *second.missing),
         errors=(*first.errors, *second.errors),
         warnings=tuple(dict.fromkeys((*first.warnings, *second.warnings))),
+        edges=tuple(dict.fromkeys((*first.edges, *second.edges))),
         consulted=tuple({**dict(first.consulted), **dict(second.consulted)}.items()),
     )

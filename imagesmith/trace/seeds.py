@@ -71,7 +71,8 @@ def trace(  # noqa: PLR0913 - a recipe's trace section, and the three things it 
         problem = f"{path}: excluded by {excluded[path]}, but needed{f' by {by}' if by else ''}"
         reasons.problems[problem] = None
     if reasons.problems:
-        raise ClosureIncomplete(problems=tuple(reasons.problems))
+        missing = dict.fromkeys(each.name for load in reasons.loads for each in load.missing)
+        raise ClosureIncomplete(problems=tuple(reasons.problems), missing=tuple(missing))
     return Closure(
         paths=reasons.paths, loads=tuple(reasons.loads), warnings=tuple(reasons.warnings)
     )

@@ -218,6 +218,8 @@ class NetworkError(ImagesmithError):
 
     what: str
     problem: str
+    temporary: bool = False
+    """Nobody answered, or the connection broke: what is wanted may well be there."""
 
     @property
     def message(self) -> str:
@@ -267,6 +269,8 @@ class ClosureIncomplete(ImagesmithError):
 
     problems: tuple[str, ...]
     """One line per missing or unloadable object, with requester and places searched."""
+    missing: tuple[str, ...] = ()
+    """Names that nothing answered, for who knows which packages may have them."""
 
     @property
     def message(self) -> str:

@@ -1,7 +1,7 @@
 """From pins to package trees: fetch what the store lacks, index what was never indexed.
 
-Mirrors are tried in order; one that is down or gives other bytes is passed over
-and only all of them failing is an error.  An index is kept under the digest of
+Mirrors are tried in order; one that is down or gives other bytes is passed over,
+which is noted, and only all of them failing is an error.  An index is kept under the digest of
 its package, so a package is decompressed once in the life of a store.
 """
 
@@ -101,6 +101,7 @@ def download(path: str, *, suite: str, size: int, digest: Digest, effects: Effec
             what=path,
             problem="not in the store, and offline",
             hint="run once without --offline, or point --store at a store that has it",
+            temporary=True,
         )
 
     def attempt(base: str) -> Blob:
@@ -124,11 +125,22 @@ def first_mirror(path: str, suite: str, attempt: Callable[[str], _Out], effects:
     errors: list[ImagesmithError] = []
     for base in bases:
         try:
-            return attempt(base)
+            found = attempt(base)
         except (NetworkError, IntegrityError, SignatureError) as error:
             errors.append(error)
+        else:
+            _note_passed(bases, errors, effects)
+            return found
     wrong = next((error for error in errors if not isinstance(error, NetworkError)), None)
     raise wrong or errors[-1]
+
+
+def _note_passed(bases: Sequence[str], errors: Sequence[ImagesmithError], effects: Effects) -> None:
+    """Name the mirrors that failed before another served well."""
+    for base, error in zip(bases, errors, strict=False):
+        from imagesmith.fetch import redacted  # mirrors rarely fail
+
+        effects.note(f"passed over {redacted(base)}: {error.message}")
 
 
 def index(item: Wanted, *, effects: Effects) -> PackageIndex:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from imagesmith.build import acquire
+from imagesmith.build import acquire, releases
 from imagesmith.build.effects import Effects
-from imagesmith.build.resolve import release_file
 from imagesmith.errors import SignatureError, UsageError
 from imagesmith.manifest import sections
 from imagesmith.manifest.recipe import DebianSource, PackageRequest, Recipe, package_name
@@ -33,14 +32,13 @@ def _checked(check: Callable[[str], _T], text: str, hint: str | None = None) -> 
 
 def signers(suite: str, effects: Effects) -> tuple[str, ...]:
     """Return fingerprints of the known keys that signed the release of `suite`, sorted."""
-    document = f"dists/{suite}/InRelease"
-    text = acquire.first_mirror(
-        document, suite, lambda base: release_file(base, document, effects), effects
+    file = acquire.first_mirror(
+        releases.path(suite), suite, lambda base: releases.fetch(base, suite, effects), effects
     )
-    found = archive.signers_of(text, effects.certificates, now=effects.now)
+    found = archive.signers_of(file, effects.certificates, now=effects.now)
     if not found:
         raise SignatureError(
-            document=document,
+            document=releases.path(suite, file),
             problem="signed by no key in the keyrings of this host",
             hint="install debian-archive-keyring, or name a keyring with --keyring FILE",
         )

@@ -7,11 +7,14 @@ fast, and who is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from imagesmith.store import Store
+
+if TYPE_CHECKING:
+    from imagesmith.trust.opinion import Opinion  # tracing reads no signature
 
 
 class Stream(Protocol):
@@ -34,6 +37,10 @@ def silent(stage: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
+def unheard(text: str) -> None:
+    """Tell nobody."""
+
+
 @attrs.frozen(kw_only=True)
 class Effects:
     """Store, network, clock and cores, as values to be passed in."""
@@ -45,9 +52,15 @@ class Effects:
     """Base locations for a suite, in the order they are tried."""
     certificates: tuple[bytes, ...] = ()
     """OpenPGP certificates that archive keys are looked up in; they grant no trust."""
+    opinion: Opinion | None = None
+    """Who else must accept an archive's signature."""
     now: int
     """Seconds since 1970; signatures are judged at this time."""
     jobs: int = 1
     fresh: bool = False
     """Believe nothing that was derived from pinned bytes before: results, package indexes."""
     progress: Progress = silent
+    note: Callable[[str], None] = unheard
+    """Tells whoever asked for more; several threads may."""
+    warn: Callable[[str], None] = unheard
+    """Tells of what is odd and was accepted."""

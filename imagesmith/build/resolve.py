@@ -1,42 +1,27 @@
-"""From a recipe's requests to pins: signed release files, package indices, closures.
+"""From a recipe's requests to pins, through the signed word of each source's archive.
 
-For each source the release file is fetched, or taken from the store when a
-previous lock recorded it, and verified against the recipe's pinned keys.  The
-package indices it names are then what it says they are, wherever they lie.
+For every architecture the closure of the requests is taken from the package
+indices of the sources.  Which release files count is the business of `releases`,
+where their indices come from that of `indices`; here is kept what was used of
+them, so that every pin can be traced back to a signature.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from imagesmith import compression
-from imagesmith.build import acquire
+from imagesmith.build import indices, releases, seen
 from imagesmith.build.effects import Effects
-from imagesmith.errors import DocumentError, IntegrityError, NetworkError, SignatureError
+from imagesmith.build.releases import Known, Signed
+from imagesmith.errors import DocumentError
 from imagesmith.manifest.manifest import Manifest
-from imagesmith.manifest.pins import Artefact, Evidence, Pin
-from imagesmith.manifest.recipe import DebianSource, Recipe
+from imagesmith.manifest.pins import Artefact, Evidence, Pin, UsedIndex
+from imagesmith.manifest.recipe import Recipe
 from imagesmith.model.arch import Arch
-from imagesmith.model.digest import Digest
-from imagesmith.sources.debian import closure, release
+from imagesmith.sources.debian import closure
 from imagesmith.sources.debian.packages import Index, Package
-from imagesmith.sources.debian.release import IndexFile, Release
-from imagesmith.trust import archive
-
-MAX_RELEASE = 16 * 1024 * 1024
-MAX_INDEX = 1024 * 1024 * 1024
-
-
-@attrs.frozen(kw_only=True)
-class Signed:
-    """A release file whose signature was verified, and the evidence to keep of it."""
-
-    name: str
-    release: Release
-    evidence: Evidence
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +32,16 @@ class Resolution:
     artefacts: tuple[Artefact, ...]
 
 
+@attrs.frozen(kw_only=True)
+class Chosen:
+    """The packages of one architecture."""
+
+    packages: Mapping[str, Package]
+    """By name."""
+    used: tuple[tuple[str, str, UsedIndex], ...]
+    """Source, path and evidence of every index that was asked."""
+
+
 def resolve(
     recipe: Recipe,
     effects: Effects,
@@ -54,102 +49,47 @@ def resolve(
     recorded: Mapping[str, Evidence],
     prefer: Mapping[str, str],
     update: bool = False,
+    rollback: bool = False,
 ) -> Resolution:
     """Resolve every package request for every architecture.
 
     `recorded` is what an earlier lock knew of each source: its release files are used
-    again if the store has them, unless this is an `update`, and older ones are never
-    accepted.  `prefer` are versions to be kept where an index still has them.
+    again if the store has them, unless this is an `update`, and older ones are
+    accepted only for a `rollback`.  `prefer` are versions to be kept where an index
+    still has them.
     """
     signed = {
-        name: _signed(name, source, recorded.get(name), effects, update=update)
+        name: releases.signed(
+            name,
+            source,
+            Known(evidence=recorded.get(name), update=update, rollback=rollback),
+            effects,
+        )
         for name, source in recipe.sources
     }
-    used: dict[str, dict[str, Digest]] = {name: {} for name in signed}
-    chosen = {
-        arch: _choose(recipe, arch, signed, used, effects, prefer) for arch in recipe.architectures
-    }
-    evidence = tuple(
-        (name, attrs.evolve(item.evidence, indices=tuple(sorted(used[name].items()))))
-        for name, item in signed.items()
+    chosen = {arch: _choose(recipe, arch, signed, effects, prefer) for arch in recipe.architectures}
+    for origin, packages in _by_origin(signed, chosen.values()).items():
+        seen.packages(origin, packages, effects, rollback=rollback)
+    return Resolution(
+        evidence=tuple((name, _evidence(item, chosen.values())) for name, item in signed.items()),
+        artefacts=artefacts({arch: each.packages for arch, each in chosen.items()}),
     )
-    return Resolution(evidence=evidence, artefacts=artefacts(chosen))
-
-
-def _signed(
-    name: str, source: DebianSource, known: Evidence | None, effects: Effects, *, update: bool
-) -> Signed:
-    """Return the release file of a source: the recorded one if the store has it, or a fresh one."""
-    document = f"dists/{source.suite}/InRelease"
-    if known is not None and not update and effects.store.find(known.release):
-        text = effects.store.read(known.release)
-        with suppress(SignatureError):  # a key may have expired since
-            return _verified(name, source, text, document, effects, fresh=False)
-    found = acquire.first_mirror(
-        document,
-        source.suite,
-        lambda base: _verified(
-            name, source, release_file(base, document, effects), document, effects, fresh=True
-        ),
-        effects,
-    )
-    if known is not None and found.release.date < known.date:
-        raise SignatureError(
-            document=document,
-            problem="older than the one the manifest was locked against",
-            hint="the mirror is behind, or replays an old archive; try another one",
-        )
-    return found
-
-
-def release_file(base: str, path: str, effects: Effects) -> bytes:
-    """Fetch a release file from one mirror; nothing about it is verified."""
-    if effects.stream is None:
-        hint = "a release file is fetched anew on lock: run without --offline"
-        raise NetworkError(what=path, problem="not in the store, and offline", hint=hint)
-    chunks = effects.stream(f"{base.rstrip('/')}/{path}", size=None, limit=MAX_RELEASE)
-    return b"".join(chunks)
-
-
-def _verified(
-    name: str, source: DebianSource, text: bytes, document: str, effects: Effects, *, fresh: bool
-) -> Signed:
-    """Verify a release file; unless it is `fresh`, Valid-Until was judged when it was recorded."""
-    signed = archive.verify_inrelease(
-        text,
-        certificates=effects.certificates,
-        fingerprints=source.signed_by,
-        now=effects.now,
-        document=document,
-    )
-    parsed = release.parse(signed.text, document=document)
-    judged_at = effects.now if fresh else min(effects.now, parsed.date)
-    release.check(parsed, suite=source.suite, now=judged_at, document=document)
-    evidence = Evidence(
-        source=source,
-        date=parsed.date,
-        release=effects.store.add([text]).digest,
-        signers=tuple(sorted({signer.primary for signer in signed.signers})),
-        indices=(),
-    )
-    return Signed(name=name, release=parsed, evidence=evidence)
 
 
 def _choose(
     recipe: Recipe,
     arch: Arch,
     signed: Mapping[str, Signed],
-    used: Mapping[str, dict[str, Digest]],
     effects: Effects,
     prefer: Mapping[str, str],
-) -> Mapping[str, Package]:
-    """Return the packages that `recipe` needs on `arch`, by name."""
+) -> Chosen:
+    """Return the packages that `recipe` needs on `arch`."""
     indexes: dict[str, list[Index]] = {}
     chosen: dict[str, Package] = {}
     for request in recipe.packages:
         for name in request.sources:
             if name not in indexes:
-                indexes[name] = _indexes(signed[name], arch, used[name], effects)
+                indexes[name] = indices.indices(signed[name], arch, effects)
         offered = [index for name in request.sources for index in indexes[name]]
         found = closure.closure(request.names, offered, arch=arch.debian, prefer=prefer)
         for package in found:
@@ -162,73 +102,38 @@ def _choose(
                     f"and {package.version} on {arch}",
                     hint="give both requests the same sources",
                 )
-    return chosen
+    used = tuple(
+        (name, index.document, _used(signed[name], index, chosen.values(), effects))
+        for name, found_in in indexes.items()
+        for index in found_in
+    )
+    return Chosen(packages=chosen, used=used)
 
 
-def _indexes(signed: Signed, arch: Arch, used: dict[str, Digest], effects: Effects) -> list[Index]:
-    """Return the package indices of a source for one architecture, one a component."""
-    found: list[Index] = []
-    for component in signed.evidence.source.components:
-        if component not in signed.release.components:
-            raise DocumentError(
-                document="recipe.toml",
-                place=f"source.{signed.name}.components",
-                problem=f"{signed.evidence.source.suite} has no component {component!r}",
-                hint=f"it has {', '.join(signed.release.components)}",
-            )
-        for path in release.packages_path(signed.release, component, arch.debian)[:1]:
-            used[path] = signed.release.files[path].digest
-            found.append(_index(signed, path, effects))
-    if not found:
-        suite = signed.evidence.source.suite
-        raise DocumentError(
-            document="recipe.toml",
-            place=f"source.{signed.name}",
-            problem=f"{suite} has no package index for {arch} in these components",
-            hint=f"it has {', '.join(signed.release.architectures)}",
-        )
+def _used(signed: Signed, index: Index, packages: Iterable[Package], effects: Effects) -> UsedIndex:
+    """Keep the stanzas that `packages` have in `index`."""
+    return UsedIndex(
+        digest=signed.release.files[index.document].digest,
+        stanzas=effects.store.add([index.excerpt(packages)]).digest,
+    )
+
+
+def _evidence(signed: Signed, chosen: Iterable[Chosen]) -> Evidence:
+    """Return what proves the pins of one source."""
+    used = (row for each in chosen for row in each.used)
+    rows = {path: index for name, path, index in used if name == signed.name}
+    return attrs.evolve(signed.evidence, indices=tuple(sorted(rows.items())))
+
+
+def _by_origin(
+    signed: Mapping[str, Signed], chosen: Iterable[Chosen]
+) -> Mapping[str, list[Package]]:
+    """Group the chosen packages of all architectures by the archive they are from."""
+    found: dict[str, list[Package]] = {}
+    for package in (package for each in chosen for package in each.packages.values()):
+        origin = signed[package.source_id].evidence.origin
+        found.setdefault(origin, []).append(package)
     return found
-
-
-def _index(signed: Signed, path: str, effects: Effects) -> Index:
-    """Return one package index; it is decompressed once where the release names its plain form.
-
-    Debian's releases do, though mirrors need not have that file (repository format,
-    "MD5Sum, SHA1, SHA256"), so what the store has under that digest is as good as signed.
-    """
-    store = effects.store
-    plain = signed.release.files.get(path.rpartition(".")[0])
-    if plain is None or not store.find(plain.digest):
-        _fetch_index(signed, path, effects)
-        digest = signed.release.files[path].digest
-        kind = compression.kind_of(next(iter(store.chunks(digest)), b""))
-        chunks = compression.decompressed(store.chunks(digest), kind, what=path, limit=MAX_INDEX)
-        made = store.add(chunks)
-        if plain is not None and made.digest != plain.digest:
-            expected, got = str(plain.digest), str(made.digest)
-            raise IntegrityError(what=f"{path}, decompressed", expected=expected, got=got)
-        plain = IndexFile(made.size, made.digest)
-    return Index.scan(store.read(plain.digest), source=signed.name, document=path)
-
-
-def _fetch_index(signed: Signed, path: str, effects: Effects) -> None:
-    file = signed.release.files[path]
-    if effects.store.find(file.digest):
-        return
-    suite = signed.evidence.source.suite
-    attempts = [f"dists/{suite}/{path}"]
-    if signed.release.by_hash:
-        attempts.insert(0, f"dists/{suite}/{release.by_hash_path(path, file.digest)}")
-    for last, attempt in enumerate(attempts, start=1):
-        try:
-            acquire.download(
-                attempt, suite=suite, size=file.size, digest=file.digest, effects=effects
-            )
-        except NetworkError:
-            if last == len(attempts):
-                raise
-        else:
-            return
 
 
 def artefacts(chosen: Mapping[Arch, Mapping[str, Package]]) -> tuple[Artefact, ...]:
@@ -242,8 +147,8 @@ def artefacts(chosen: Mapping[Arch, Mapping[str, Package]]) -> tuple[Artefact, .
 
 def _artefact(packages: Mapping[Arch, Package], architectures: int) -> Artefact:
     first = next(iter(packages.values()))
-    digests = {package.digest for package in packages.values()}
-    if first.architecture == "all" and len(digests) == 1 and len(packages) == architectures:
+    files = {(each.digest, each.filename, each.source_id) for each in packages.values()}
+    if first.architecture == "all" and len(files) == 1 and len(packages) == architectures:
         pins: Sequence[tuple[str, Pin]] = [("all", _pin(first, first))]
     else:
         pins = [(arch.debian, _pin(package, first)) for arch, package in packages.items()]

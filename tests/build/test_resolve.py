@@ -188,7 +188,7 @@ def test_adding_an_architecture_exchanges_nothing(world: World) -> None:
         p for a in ("amd64", "arm64") for p in (libc(parse(a)), *greeting(parse(a), text="other"))
     ]
     world.publish(offered)
-    other = world.ok("lock", str(world.image), "--update")
+    other = world.ok("lock", str(world.image), "--update", "--allow-rollback")
 
     assert "! hello 1.0-1: other bytes under the same version\n" in other.err
 

@@ -70,10 +70,13 @@ def write_archive(
     valid_until: int | None = None,
     sign_cleartext: Sign | None = None,
     sign_detached: Sign | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Path:
     """Write pool and one suite of an archive; further suites can be written beside it.
 
-    Unsigned without signers; with them InRelease and Release.gpg hold what they return.
+    Unsigned without signers; with them InRelease and Release.gpg hold what they return,
+    and without one its file is gone.  `more` are fields of the release file, or others
+    than would be written.
     """
     for package in packages:
         if package.deb is not None:
@@ -93,12 +96,13 @@ def write_archive(
         digest = hashlib.sha256(content).hexdigest()
         _write(home / path.rpartition("/")[0] / "by-hash" / "SHA256" / digest, content)
     fields = {"Suite": suite, "Components": components, "Architectures": architectures}
+    fields |= more or {}
     release = release_bytes(files, fields=fields, date=date, valid_until=valid_until)
     _write(home / "Release", release)
-    if sign_cleartext is not None:
-        _write(home / "InRelease", sign_cleartext(release))
-    if sign_detached is not None:
-        _write(home / "Release.gpg", sign_detached(release))
+    for name, sign in (("InRelease", sign_cleartext), ("Release.gpg", sign_detached)):
+        (home / name).unlink(missing_ok=True)
+        if sign is not None:
+            _write(home / name, sign(release))
     return directory
 
 

@@ -12,12 +12,13 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import attrs
-from builders.archive import Binary, write_archive
+from builders.archive import DATE, Binary, write_archive
 from builders.deb import make_deb
 from builders.elf import make_elf, make_glibc
 from builders.openpgp import certificate, cleartext, make_key
@@ -227,15 +228,23 @@ class World:
         return self.image / "manifest.toml"
 
     def publish(self, offered: list[Binary], **release: Any) -> None:  # noqa: ANN401 - as write_archive
-        """Let the mirror offer these packages, signed by the archive's key."""
+        """Let the mirror offer these packages, in a newer release file than before.
+
+        InRelease is signed by the archive's key, unless `release` says otherwise.
+        """
         arches = sorted({b.architecture for b in offered} - {"all"}) or ["amd64"]
-        write_archive(
-            self.root / "mirror",
-            offered,
-            architectures=arches,
-            sign_cleartext=lambda text: cleartext(text, ARCHIVE_KEY),
-            **release,
-        )
+        release.setdefault("date", DATE if self.released is None else self.released + 1)
+        release.setdefault("sign_cleartext", lambda text: cleartext(text, ARCHIVE_KEY))
+        write_archive(self.root / "mirror", offered, architectures=arches, **release)
+
+    @property
+    def released(self) -> int | None:
+        """The date of the release file that the mirror offers, seconds since 1970."""
+        release = self.root / "mirror" / "dists" / "bookworm" / "Release"
+        if not release.exists():
+            return None
+        date = release.read_text().partition("\nDate: ")[2].partition("\n")[0]
+        return int(parsedate_to_datetime(date.replace("UTC", "GMT")).timestamp())
 
     def edit(self, path: Path, old: str, new: str) -> None:
         """Change a document as a person would."""

@@ -35,6 +35,11 @@ CODES: Mapping[str, str] = MappingProxyType(
         "reference": "names under which consumers find different images",
         "rootfs": "a root filesystem that is not the expected one",
         "unreferenced": "a member that nothing names, so no digest covers it",
+        "upstream-evidence": "evidence of an archive that is neither in the store nor to be had",
+        "upstream-index": "an index the release file does not name, or whose bytes are others",
+        "upstream-pin": "an artefact pinned to what no stanza of its archive says",
+        "upstream-release": "a release file no pinned key signed, or not the recorded one",
+        "upstream-stanza": "a kept stanza that is not in its index, or not pinned",
     }
 )
 """Every code and what it stands for; they stay as they are, scripts rely on them."""

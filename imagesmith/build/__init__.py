@@ -1,7 +1,9 @@
 """The wiring: recipe to manifest, manifest to images.  No format is known here.
 
 `effects` is what the machine offers; `acquire` turns pins into indexed package
-trees; `contents` reads file contents, verified; `plan` names a build by all of
-its inputs; `execute` builds one architecture; `lock` writes a manifest; `deliver`
-puts finished images where they are wanted.
+trees, `indexing` makes an index, with the `facts` of each file; `contents` reads
+file contents, verified; `plan` names a build by all of its inputs; `union` lays its
+packages over each other and `execute` builds one architecture; `lock` writes a
+manifest; `deliver` puts finished images where they are wanted.  `providers` guesses
+the packages that may bring what a closure misses.
 """

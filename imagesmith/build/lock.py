@@ -3,6 +3,10 @@
 Versions are kept while the recipe stays the same: the release files recorded in
 the previous manifest are used again if the store still has them, and its
 versions wherever an index still offers them.  An update lets go of both.
+
+Where the recipe limits how long a manifest is good, the date enters the manifest, and
+nothing else of the clock does: a manifest that would be the same otherwise keeps its date,
+unless an update renews it.
 """
 
 from __future__ import annotations
@@ -12,15 +16,18 @@ from collections.abc import Mapping
 import attrs
 
 from imagesmith import compression
-from imagesmith.build import acquire, execute, plan, resolve
+from imagesmith.build import acquire, execute, plan, providers, resolve
 from imagesmith.build.effects import Effects
 from imagesmith.build.results import Built
-from imagesmith.errors import UsageError
+from imagesmith.errors import ClosureIncomplete, PathNotFound, UsageError
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Expectation
 from imagesmith.manifest.recipe import Recipe
+from imagesmith.model.arch import Arch
 from imagesmith.model.digest import Digest
 from imagesmith.oci import image as oci
+
+DAY = 24 * 60 * 60
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +36,10 @@ class Update:
 
     everything: bool = False
     packages: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Say whether anything was asked for."""
+        return self.everything or bool(self.packages)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,19 +59,25 @@ def lock(
     *,
     previous: Manifest | None = None,
     update: Update = Update(),
+    rollback: bool = False,
 ) -> Locked:
-    """Pin what `recipe` (whose bytes have `digest`) needs and record what building it gives."""
+    """Pin what `recipe` (whose bytes have `digest`) needs and record what building it gives.
+
+    With `rollback` an archive may say something older, or else, than it said before.
+    """
     resolution = resolve.resolve(
         recipe,
         effects,
         recorded=resolve.recorded(previous, recipe),
-        update=update.everything or bool(update.packages),
+        update=bool(update),
+        rollback=rollback,
         prefer=_prefer(previous, update),
     )
     encoder = compression.encoder(recipe.image.compression)
     draft = Manifest(
         name=recipe.name,
         serial=1,
+        expires=_expiry(recipe.valid_days, effects.now),
         epoch=0,
         recipe=digest,
         architectures=recipe.architectures,
@@ -72,7 +89,15 @@ def lock(
         artefacts=resolution.artefacts,
     )
     draft = attrs.evolve(draft, epoch=_epoch(draft, attrs.evolve(effects, fresh=True)))
-    return _numbered(_expecting(draft, effects), previous)
+    return _numbered(_expecting(draft, effects), previous, renewed=bool(update))
+
+
+def _expiry(days: int | None, now: int) -> int | None:
+    """Return the first midnight (UTC) that is at least `days` away, in seconds since 1970.
+
+    Who locks twice a day, or elsewhere on the same day, gets the same manifest.
+    """
+    return None if days is None else -(-now // DAY) * DAY + days * DAY
 
 
 def _prefer(previous: Manifest | None, update: Update) -> Mapping[str, str]:
@@ -102,10 +127,7 @@ def _epoch(draft: Manifest, effects: Effects) -> int:
 
 def _expecting(draft: Manifest, effects: Effects) -> Locked:
     """Build every architecture and record what came out."""
-    built = {
-        arch: execute.execute(plan.plan(draft, arch, encoder=draft.encoder), effects)
-        for arch in draft.architectures
-    }
+    built = {arch: _built(draft, arch, effects) for arch in draft.architectures}
     several = len(built) > 1
     images = [result.image for result in built.values()]
     manifest = attrs.evolve(
@@ -124,6 +146,14 @@ def _expecting(draft: Manifest, effects: Effects) -> Locked:
     )
 
 
+def _built(draft: Manifest, arch: Arch, effects: Effects) -> Built:
+    """Build one architecture; of what is missing say which package may have it."""
+    try:
+        return execute.execute(plan.plan(draft, arch, encoder=draft.encoder), effects)
+    except (ClosureIncomplete, PathNotFound) as error:
+        raise providers.advised(error, draft, arch, effects.store) from None
+
+
 def expectation(built: Built) -> Expectation:
     """Return what a manifest records of a result."""
     return Expectation(
@@ -134,10 +164,12 @@ def expectation(built: Built) -> Expectation:
     )
 
 
-def _numbered(locked: Locked, previous: Manifest | None) -> Locked:
+def _numbered(locked: Locked, previous: Manifest | None, *, renewed: bool) -> Locked:
     """Give the manifest the next serial, or the previous one if nothing else changed."""
+    found = locked.manifest
     if previous is None:
         return locked
-    same = attrs.evolve(locked.manifest, serial=previous.serial)
-    serial = previous.serial if same == previous else previous.serial + 1
-    return attrs.evolve(locked, manifest=attrs.evolve(locked.manifest, serial=serial))
+    expires = found.expires if renewed else previous.expires
+    same = attrs.evolve(found, serial=previous.serial, expires=expires) == previous
+    numbered = previous if same else attrs.evolve(found, serial=previous.serial + 1)
+    return attrs.evolve(locked, manifest=numbered)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +29,7 @@ class Contents:
         self._store = store
         self._stack = ExitStack()
         self._readers: dict[Digest, ReadSpan] = {}
+        self._views: dict[Digest, memoryview] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -40,6 +41,7 @@ class Contents:
         trace: TracebackType | None,
     ) -> None:
         self._readers.clear()
+        self._views.clear()
         self._stack.__exit__(kind, error, trace)
 
     def chunks(self, file: File) -> Iterator[bytes]:
@@ -76,6 +78,34 @@ class Contents:
             return self.read(file)
 
         return read
+
+    def lender(self, tree: Tree) -> Callable[[str], AbstractContextManager[memoryview]]:
+        """Return how to look at regular files of `tree` without copying them.
+
+        Nothing is verified: for files whose bytes are verified at another time, and for
+        conclusions that end a build rather than enter it.
+        """
+
+        @contextmanager
+        def lend(path: str) -> Iterator[memoryview]:
+            file = tree.file(path)
+            assert file is not None, f"{path} is read and is no regular file"
+            with self._mapped(file) as view:
+                yield view
+
+        return lend
+
+    @contextmanager
+    def _mapped(self, file: File) -> Iterator[memoryview]:
+        content = file.content
+        if not isinstance(content, Span):
+            yield memoryview(content)
+            return
+        if content.blob not in self._views:
+            mapped = self._stack.enter_context(self._store.map(content.blob))
+            self._views[content.blob] = mapped
+        with self._views[content.blob][content.offset : content.offset + file.size] as view:
+            yield view
 
     def _reader(self, file: File) -> ReadSpan:
         """Return how to read slices of one file."""

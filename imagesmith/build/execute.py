@@ -8,20 +8,23 @@ from functools import partial
 import attrs
 
 from imagesmith import compression
-from imagesmith.build import acquire, results
+from imagesmith.build import results
 from imagesmith.build.contents import Contents
 from imagesmith.build.effects import Effects
 from imagesmith.build.plan import Plan
 from imagesmith.build.results import Built
+from imagesmith.build.union import union
+from imagesmith.elf.root import LD_SO_CACHE, Root
+from imagesmith.errors import ClosureIncomplete
 from imagesmith.manifest import mtree
 from imagesmith.model.digest import Digest
 from imagesmith.model.resolve import Found, resolve
 from imagesmith.model.tree import Tree
 from imagesmith.oci import layer as layers
-from imagesmith.rootfs import assemble, generated, metadata
-from imagesmith.rootfs.overlay import Overlay, overlay
+from imagesmith.rootfs import assemble, generated, libraries, metadata
+from imagesmith.rootfs.overlay import Overlay
 from imagesmith.store import Store
-from imagesmith.trace import seeds
+from imagesmith.trace import loading, seeds
 from imagesmith.trace.closure import Closure, Reason
 
 
@@ -49,9 +52,37 @@ def execute(plan: Plan, effects: Effects) -> Built:
             keep=partial(_add, effects.store),
             jobs=effects.jobs,
         )
+        # Packing has verified every byte that this looks at.
+        warnings = _loaded(plan, made.tree, contents)
     result = results.built(plan, layer, mtree.to_bytes(made.tree))
     results.keep(plan, result, effects.store)
-    return attrs.evolve(result, warnings=made.warnings)
+    return attrs.evolve(result, warnings=tuple(dict.fromkeys((*made.warnings, *warnings))))
+
+
+def _loaded(plan: Plan, tree: Tree, contents: Contents) -> tuple[str, ...]:
+    """Load everything in the finished tree; return what is odd, ClosureIncomplete if it fails."""
+    root = Root(tree, contents.reader(tree), contents.lender(tree))
+    checked = loading.check(root, plan.trace.seeds)
+    if checked.problems:
+        raise ClosureIncomplete(problems=checked.problems)
+    return checked.warnings
+
+
+def _cached(plan: Plan, tree: Tree, whole: Overlay, contents: Contents) -> Tree:
+    """Return the finished tree with an ld.so.cache of its own, if it is to have one."""
+    policy = plan.rootfs.ld_so_cache
+    is_made = LD_SO_CACHE in tree and LD_SO_CACHE not in whole.owners
+    if not is_made and policy != "always":
+        return tree
+    read = contents.reader(whole.tree)
+    return libraries.cached(tree, whole.tree, policy, plan.arch, read=read)
+
+
+def _cacheless(plan: Plan, tree: Tree) -> tuple[str, ...]:
+    """Return a warning if the image was to have an ld.so.cache and nothing would read one."""
+    if plan.rootfs.ld_so_cache != "always" or LD_SO_CACHE in tree:
+        return ()
+    return (f"{LD_SO_CACHE}: not made, for no package has glibc's loader for {plan.arch}",)
 
 
 def _unstartable(plan: Plan, tree: Tree) -> tuple[str, ...]:
@@ -69,16 +100,9 @@ def _add(store: Store, chunks: Iterable[bytes]) -> tuple[Digest, int]:
     return blob.digest, blob.size
 
 
-def union(plan: Plan, effects: Effects) -> Overlay:
-    """Return the full tree of all artefacts of a plan."""
-    indexed = acquire.trees(plan.artefacts, effects)
-    names = (item.name for item in plan.artefacts)
-    return overlay(zip(names, (index.tree for index in indexed), strict=True))
-
-
 def rootfs(plan: Plan, contents: Contents, effects: Effects) -> Rootfs:
     """Trace a plan's seeds through its packages and assemble what they need."""
-    whole = union(plan, effects)
+    whole = union(plan, contents, effects)
     closure = seeds.trace(
         whole.tree,
         plan.trace.seeds,
@@ -97,6 +121,8 @@ def rootfs(plan: Plan, contents: Contents, effects: Effects) -> Rootfs:
         reasons = {**metadata.licences(whole, shipped), **reasons}
         warnings += metadata.unlicensed(whole, shipped)
     tree = assemble.assemble(whole, reasons, made)
-    warnings += _unstartable(plan, tree)
-    reasons |= {path: Reason("generated", None) for path in made}
+    tree = _cached(plan, tree, whole, contents)
+    warnings += (*_unstartable(plan, tree), *_cacheless(plan, tree))
+    unowned = (path for path in reasons if path not in whole.owners)
+    reasons |= {path: Reason("generated", None) for path in (*made, *unowned)}
     return Rootfs(tree=tree, closure=closure, reasons=reasons, overlay=whole, warnings=warnings)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from imagesmith.build.effects import Effects
+from imagesmith.build.facts import facts
 from imagesmith.build.plan import Wanted
-from imagesmith.elf import object as elf
 from imagesmith.errors import IntegrityError
 from imagesmith.model.digest import Digest
 from imagesmith.model.facts import Facts
 from imagesmith.store import forget_pages
-from imagesmith.unpack import deb, script, tar
+from imagesmith.unpack import deb, tar
 from imagesmith.unpack.codec import PackageIndex
 
 MAX_UNPACKED = 8 * 1024**3
@@ -58,8 +58,3 @@ def _sparing(mapped: memoryview) -> Callable[[memoryview], Facts | None]:
         return facts(body)
 
     return look
-
-
-def facts(view: memoryview) -> Facts | None:
-    """Say what tracing needs to know of a file's content."""
-    return elf.facts(view) or script.script_facts(view)

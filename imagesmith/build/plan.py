@@ -15,7 +15,7 @@ from imagesmith.model import canonical
 from imagesmith.model.arch import Arch
 from imagesmith.model.digest import Digest
 
-RULES = 1
+RULES = 2
 """Version of what trace and rootfs add and generate; a change of it changes closures."""
 
 

@@ -1,0 +1,25 @@
+"""The union of a plan's packages: what tracing looks into, and a build takes its files from.
+
+Apart from `execute`, so that tracing loads nothing that packs images.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from imagesmith.build import acquire
+from imagesmith.build.contents import Contents
+from imagesmith.build.effects import Effects
+from imagesmith.build.plan import Plan
+from imagesmith.rootfs import libraries
+from imagesmith.rootfs.overlay import Overlay, overlay
+
+
+def union(plan: Plan, contents: Contents, effects: Effects) -> Overlay:
+    """Return the full tree of all artefacts of a plan, as ldconfig would leave it."""
+    indexed = acquire.trees(plan.artefacts, effects)
+    names = (item.name for item in plan.artefacts)
+    whole = overlay(zip(names, (index.tree for index in indexed), strict=True))
+    policy, read = plan.rootfs.ld_so_cache, contents.reader(whole.tree)
+    tree = libraries.configured(whole.tree, policy, plan.arch, read=read)
+    return attrs.evolve(whole, tree=tree)

@@ -24,6 +24,7 @@ from builders.elf import (
     make_elf,
 )
 from builders.loaders import Listing
+from builders.proof import agree
 from builders.roots import Content, make_tree, read_tree, reader, write_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,17 +123,6 @@ def compared(
     return listing, load(
         tree, "/app/prog", Environment(library_path=library_path), read=reader(tree)
     )
-
-
-def agree(listing: Listing, found: LoaderClosure) -> None:
-    """Compare order, missing names and failure."""
-    paths = tuple(
-        each.path
-        for each in found.objects[1:]
-        if each.rule != "interp" or each.path in listing.paths  # listed only if something needs it
-    )
-    assert listing.paths == paths
-    assert set(listing.missing) == {each.name for each in found.missing}
 
 
 @settings(deadline=None, max_examples=50)
@@ -272,7 +262,7 @@ def test_a_foreign_loader_agrees_under_emulation(tmp_path: Path) -> None:
         f"/opt{place}/c.so": make_elf(arch=arm),
     }
     write_tree(content, tmp_path)
-    listing = loaders.emulated(tmp_path, ["/qemu", AARCH64_INTERP, "--list", "/app/prog"])
+    listing = loaders.listed(tmp_path, "/qemu", AARCH64_INTERP, "--list", "/app/prog")
     tree = make_tree({**content, "/qemu": b""})
     found = load(tree, "/app/prog", read=reader(tree))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from builders.elf import (
     AUDIT,
     GLIBC_INTERP,
@@ -14,6 +15,7 @@ from builders.elf import (
     make_glibc,
     make_musl,
 )
+from builders.mutants import mutants, samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,3 +72,29 @@ def test_wild_values_of_tags_give_facts_or_a_problem(value: int, tag: int) -> No
     found = read(make_elf(needed=["a"], tags=[(tag, value % (1 << 64))]))
 
     assert isinstance(found, Elf | MalformedElf)
+
+
+FILES = ("library", "program", "big-endian", "32-bit", "true", "loader")
+
+
+def read_all(name: str, count: int) -> None:
+    """Read damaged copies of one real file."""
+    if name not in samples():
+        pytest.skip(f"the host has no {name}")
+    for mutant in mutants(samples()[name], count, seed=name):
+        found = read(mutant)
+
+        assert found is None or isinstance(found, Elf | MalformedElf)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_mutants_of_real_files_give_facts_or_a_problem(name: str) -> None:
+    """What gcc links and the host runs, damaged where it matters."""
+    read_all(name, 300)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("name", FILES)
+def test_ten_thousand_mutants_give_facts_or_a_problem(name: str) -> None:
+    """The same, for as long as it takes; `make bench` shows how long the slowest one takes."""
+    read_all(name, 10_000)

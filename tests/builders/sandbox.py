@@ -17,7 +17,20 @@ from pathlib import Path
 import attrs
 import pytest
 
-EMULATORS = {"arm64": "qemu-aarch64-static", "s390x": "qemu-s390x-static"}
+EMULATORS = {
+    arch: f"qemu-{name}-static"
+    for arch, name in {
+        "arm64": "aarch64",
+        "armel": "arm",
+        "armhf": "arm",
+        "i386": "i386",
+        "mips64el": "mips64el",
+        "mipsel": "mipsel",
+        "ppc64el": "ppc64le",
+        "riscv64": "riscv64",
+        "s390x": "s390x",
+    }.items()
+}
 _EMULATOR = "/dev/emulator"
 
 

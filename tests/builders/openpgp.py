@@ -13,7 +13,15 @@ from functools import cache
 
 import attrs
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import (
+    dsa,
+    ec,
+    ed448,
+    ed25519,
+    padding,
+    rsa,
+    utils,
+)
 
 from imagesmith.trust import armour
 from imagesmith.trust.packets import frame
@@ -35,17 +43,22 @@ HASHES: dict[int, hashes.HashAlgorithm] = {
     14: hashes.SHA3_512(),
 }
 
-RSA, DSA, ECDSA, EDDSA = 1, 17, 19, 22
+RSA, DSA, ECDSA, EDDSA, ED25519, ED448 = 1, 17, 19, 22, 27, 28
 CURVES: dict[str, tuple[bytes, ec.EllipticCurve]] = {
     "p256": (bytes.fromhex("2a8648ce3d030107"), ec.SECP256R1()),
     "p384": (bytes.fromhex("2b81040022"), ec.SECP384R1()),
     "p521": (bytes.fromhex("2b81040023"), ec.SECP521R1()),
     "secp256k1": (bytes.fromhex("2b8104000a"), ec.SECP256K1()),
+    "brainpoolP256r1": (bytes.fromhex("2b2403030208010107"), ec.BrainpoolP256R1()),
 }
 ED25519_OID = bytes.fromhex("2b06010401da470f01")
 
 Private = (
-    rsa.RSAPrivateKey | dsa.DSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+    rsa.RSAPrivateKey
+    | dsa.DSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
 )
 
 
@@ -72,8 +85,7 @@ def make_key(name: str = "alice", kind: str = "ed25519", created: int = T0) -> K
     """Make a key; the same arguments give the same key within one run."""
     algorithm, private, public, secret = _numbers(kind, name)
     body = bytes((4,)) + created.to_bytes(4, "big") + bytes((algorithm,)) + public
-    checksum = (sum(secret) % 65536).to_bytes(2, "big")
-    return Key(algorithm, body, body + b"\0" + secret + checksum, private)
+    return Key(algorithm, body, body + b"\0" + secret + _checksum(secret), private)
 
 
 def number(value: int) -> bytes:
@@ -89,6 +101,12 @@ def _numbers(kind: str, name: str) -> tuple[int, Private, bytes, bytes]:
         point = b"\x40" + edwards.public_key().public_bytes_raw()
         public = bytes((len(ED25519_OID),)) + ED25519_OID + number(int.from_bytes(point, "big"))
         return EDDSA, edwards, public, number(int.from_bytes(seed, "big"))
+    if kind == "ed25519 of RFC 9580":
+        native = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
+        return ED25519, native, native.public_key().public_bytes_raw(), seed
+    if kind == "ed448":
+        goldilocks = ed448.Ed448PrivateKey.from_private_bytes((seed * 2)[:57])
+        return ED448, goldilocks, goldilocks.public_key().public_bytes_raw(), (seed * 2)[:57]
     if kind in CURVES:
         oid, curve = CURVES[kind]
         elliptic = ec.derive_private_key(int.from_bytes(seed, "big") >> 1, curve)
@@ -103,11 +121,55 @@ def _numbers(kind: str, name: str) -> tuple[int, Private, bytes, bytes]:
         group = own.public_numbers.parameter_numbers
         public = b"".join(map(number, (group.p, group.q, group.g, own.public_numbers.y)))
         return DSA, signer, public, number(own.x)
-    modulus = rsa.generate_private_key(65537, int(kind.removeprefix("rsa")))
-    primes = modulus.private_numbers()
-    inverse = pow(primes.p, -1, primes.q)
-    secret = b"".join(map(number, (primes.d, primes.p, primes.q, inverse)))
-    return RSA, modulus, number(primes.public_numbers.n) + number(65537), secret
+    return RSA, *_rsa(kind.removeprefix("rsa"))
+
+
+def rsa_key(p: int, q: int, exponent: int = 65537, created: int = T0) -> Key:
+    """Make the RSA key of two primes."""
+    public, secret, private = _of_primes(p, q, exponent)
+    body = bytes((4,)) + created.to_bytes(4, "big") + bytes((RSA,)) + public
+    return Key(RSA, body, body + b"\0" + secret + _checksum(secret), private)
+
+
+PRIMES = {"4096 p": (2048, 221), "4096 q": (2048, 254), "4104 q": (2056, 2560)}
+"""Bits of large primes, and how many odd numbers they are above their seed: found once, for it
+takes seconds to look for them."""
+
+
+def prime(name: str) -> int:
+    """Return one of `PRIMES`."""
+    bits, above = PRIMES[name]
+    seed = hashlib.shake_256(f"RSA-{name}".encode()).digest(bits // 8)
+    return (int.from_bytes(seed, "big") | 3 << (bits - 2) | 1) + 2 * above
+
+
+def _rsa(bits: str) -> tuple[rsa.RSAPrivateKey, bytes, bytes]:
+    if bits == "4096":
+        p, q = prime("4096 p"), prime("4096 q")
+    else:
+        found = rsa.generate_private_key(65537, int(bits)).private_numbers()
+        p, q = found.p, found.q
+    public, secret, private = _of_primes(p, q, 65537)
+    return private, public, secret
+
+
+def _of_primes(p: int, q: int, exponent: int) -> tuple[bytes, bytes, rsa.RSAPrivateKey]:
+    d = pow(exponent, -1, (p - 1) * (q - 1))
+    private = rsa.RSAPrivateNumbers(
+        p=p,
+        q=q,
+        d=d,
+        dmp1=d % (p - 1),
+        dmq1=d % (q - 1),
+        iqmp=pow(q, -1, p),
+        public_numbers=rsa.RSAPublicNumbers(exponent, p * q),
+    ).private_key()
+    secret = b"".join(map(number, (d, p, q, pow(p, -1, q))))
+    return number(p * q) + number(exponent), secret, private
+
+
+def _checksum(secret: bytes) -> bytes:
+    return (sum(secret) % 65536).to_bytes(2, "big")
 
 
 def sub(kind: int, body: bytes, *, critical: bool = False) -> bytes:
@@ -172,27 +234,31 @@ def signature(
         state = hashes.Hash(HASHES[digest])
         state.update(whole)
         value = state.finalize()
-        numbers = _sign(key, value, HASHES[digest])
+        material = sign(key, value, HASHES[digest])
     else:
-        value, numbers = b"\0\0", (1, 1)
+        value, material = b"\0\0", number(1) + number(1)
     prefix = value[:2] if left is None else left
-    return (
-        head + len(hint).to_bytes(2, "big") + hint + prefix + b"".join(number(n) for n in numbers)
-    )
+    return head + len(hint).to_bytes(2, "big") + hint + prefix + material
 
 
-def _sign(key: Key, value: bytes, algorithm: hashes.HashAlgorithm) -> tuple[int, ...]:
+def sign(key: Key, value: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
+    """Sign a digest and write the numbers as the key's algorithm has them."""
     prehashed = utils.Prehashed(algorithm)
     match key.private:
         case rsa.RSAPrivateKey() as private:
-            return (int.from_bytes(private.sign(value, padding.PKCS1v15(), prehashed), "big"),)
+            return number(int.from_bytes(private.sign(value, padding.PKCS1v15(), prehashed), "big"))
         case dsa.DSAPrivateKey() as private:
-            return utils.decode_dss_signature(private.sign(value, prehashed))
+            return _both(utils.decode_dss_signature(private.sign(value, prehashed)))
         case ec.EllipticCurvePrivateKey() as private:
-            return utils.decode_dss_signature(private.sign(value, ec.ECDSA(prehashed)))
-        case ed25519.Ed25519PrivateKey() as private:
-            both = private.sign(value)
-            return int.from_bytes(both[:32], "big"), int.from_bytes(both[32:], "big")
+            return _both(utils.decode_dss_signature(private.sign(value, ec.ECDSA(prehashed))))
+        case ed25519.Ed25519PrivateKey() | ed448.Ed448PrivateKey() as private:
+            made = private.sign(value)
+            halves = int.from_bytes(made[:32], "big"), int.from_bytes(made[32:], "big")
+            return _both(halves) if key.algorithm == EDDSA else made
+
+
+def _both(numbers: tuple[int, int]) -> bytes:
+    return number(numbers[0]) + number(numbers[1])
 
 
 def detached(
@@ -204,10 +270,19 @@ def detached(
     more: bytes = b"",
     unhashed: bytes | None = None,
     digest: int = SHA512,
+    algorithm: int | None = None,
 ) -> bytes:
     """Write a signature packet over a document, with its issuer in both areas."""
     hashed = at(created) + issuer_fingerprint(key) + more
-    body = signature(kind, key, (document,), hashed=hashed, unhashed=unhashed, digest=digest)
+    body = signature(
+        kind,
+        key,
+        (document,),
+        hashed=hashed,
+        unhashed=unhashed,
+        digest=digest,
+        algorithm=algorithm,
+    )
     return frame(2, body)
 
 

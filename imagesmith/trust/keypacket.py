@@ -23,11 +23,11 @@ ALGORITHMS = {RSA: "RSA", RSA_SIGN_ONLY: "RSA", ECDSA: "ECDSA", EDDSA: "EdDSA"}
 """The algorithms whose signatures can count (openpgp.md S11)."""
 
 MIN_RSA_BITS = 2048
-MAX_RSA_BITS = 16384
-"""Larger moduli cost a verifier seconds; OpenSSL refuses them too."""
+MAX_RSA_BITS = 4096
+"""Sequoia's RustCrypto backend, that of pysequoia, takes no larger modulus; they also cost."""
 MIN_RSA_EXPONENT = 3
 MAX_RSA_EXPONENT = 2**33 - 1
-"""Larger public exponents are refused by Sequoia's RustCrypto backend."""
+"""Nor a larger public exponent."""
 
 CURVES = {
     bytes.fromhex("2a8648ce3d030107"): "SECP256R1",

@@ -24,6 +24,8 @@ VERSIONS = {
     "zstd": ("zstd", "--version"),
     "xz": ("xz", "--version"),
     "openssl": ("openssl", "version"),
+    "libtree": ("libtree", "--version"),
+    "pax-utils": ("scanelf", "--version"),
 }
 
 

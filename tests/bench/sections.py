@@ -6,15 +6,15 @@ import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
 
-from bench import floors, peers, product, synthetic
+from bench import floors, peers, product, signatures, synthetic, tracing
 from bench.clock import Contender, take_turns
 from bench.product import PROGRAM, Subject, Wish, tell
-from bench.table import Section, Target
+from bench.table import Part, Section, Target
 
 ROOT = Path(__file__).parents[2]
 FLOOR = "floor: "
@@ -58,6 +58,22 @@ def startup(bench: Bench) -> Iterator[Section]:
     )
 
 
+def trust(bench: Bench) -> Iterator[Part]:
+    """Measure what signatures cost."""
+    yield signatures.verifying(ROOT / "manifests", bench.rounds)
+    yield signatures.hostility(bench.rounds)
+
+
+def tracer(bench: Bench) -> Iterator[Part]:
+    """Measure what the loaders' work costs without running it."""
+    yield from tracing.programs(bench.work, bench.rounds)
+
+
+def ffmpeg(bench: Bench) -> Iterator[Part]:
+    """Measure a program with more than 200 libraries; 100 MB are fetched for it."""
+    yield from tracing.ffmpeg(bench.work, bench.rounds)
+
+
 def curl(bench: Bench) -> Iterator[Section]:
     """Measure the example recipe, cold, warm and locking it."""
     recipe = ROOT / "manifests" / "curl" / "recipe.toml"
@@ -92,8 +108,11 @@ def large(bench: Bench) -> Iterator[Section]:
     yield _synthetic(bench, "large", "1 GiB in large files")
 
 
-GROUPS = {
+GROUPS: dict[str, Callable[[Bench], Iterator[Part]]] = {
     "startup": startup,
+    "trust": trust,
+    "tracing": tracer,
+    "ffmpeg": ffmpeg,
     "curl": curl,
     "python3": python3,
     "closure": closure,
@@ -101,6 +120,8 @@ GROUPS = {
     "large": large,
 }
 """By the names `--only` takes."""
+LARGE = frozenset({"closure", "ffmpeg"})
+"""Groups that are measured only if asked for: they fetch much."""
 
 
 def _cold(bench: Bench, subject: Subject) -> Section:
@@ -164,9 +185,9 @@ def _megabytes(tree: Path) -> str:
 def _locking(bench: Bench, subject: Subject) -> Section:
     manifest = tomllib.loads((subject.directory / "manifest.toml").read_text())
     digests = [
-        digest.removeprefix("sha256:")
+        index["digest"].removeprefix("sha256:")
         for source in manifest["source"].values()
-        for digest in source["index"].values()
+        for index in source["index"].values()
     ]
     indices = [str(subject.store / "blobs" / "sha256" / name[:2] / name) for name in digests]
     decompress = floors.shell(*(f"xz -dc < {shlex.quote(index)} > /dev/null" for index in indices))

@@ -41,6 +41,35 @@ class Section:
         return next(timing for timing in self.timings if timing.name == name)
 
 
+@attrs.frozen(kw_only=True)
+class Reading:
+    """One input, and what reading it took."""
+
+    name: str
+    octets: int
+    seconds: float
+    floor: float
+    """Seconds that a single pass over the same octets took."""
+    peak: int
+    """Octets allocated at most."""
+
+
+@attrs.frozen(kw_only=True)
+class Costs:
+    """What each of many inputs costs, and what none of them may."""
+
+    title: str
+    explains: str
+    floor: str
+    """What the single pass does."""
+    readings: tuple[Reading, ...]
+    seconds: float
+    megabytes: int
+
+
+Part = Section | Costs
+
+
 def ratio(ours: Timing, other: Timing) -> float | None:
     """Return how many times as long as `other` ours took."""
     if ours.median is None or other.median is None:
@@ -48,11 +77,30 @@ def ratio(ours: Timing, other: Timing) -> float | None:
     return ours.median / other.median
 
 
-def render(section: Section) -> str:
-    """Return a section with all of its timings."""
+def render(part: Part) -> str:
+    """Return a part of the document with everything measured for it."""
+    table = _costs(part) if isinstance(part, Costs) else _timings(part)
+    return f"## {part.title}\n\n{part.explains}\n\n{table}"
+
+
+def _costs(costs: Costs) -> str:
+    rows = [
+        (
+            reading.name,
+            f"{reading.octets:,}",
+            f"{reading.seconds:.4f}",
+            f"{reading.seconds / reading.floor:.1f}",
+            f"{reading.peak / 1e6:.1f}",
+        )
+        for reading in costs.readings
+    ]
+    return _table(("", "bytes", "seconds", f"÷ {costs.floor}", "peak MB"), rows)
+
+
+def _timings(section: Section) -> str:
     rows = [_row(section.ours, timing) for timing in section.timings]
     head = ("", "seconds", "fastest to slowest", "runs", "imagesmith ÷ this", "peak MiB")
-    return f"## {section.title}\n\n{section.explains}\n\n{_table(head, rows)}"
+    return _table(head, rows)
 
 
 def _row(ours: Timing, timing: Timing) -> tuple[str, ...]:
@@ -69,15 +117,40 @@ def _row(ours: Timing, timing: Timing) -> tuple[str, ...]:
     )
 
 
-def summary(sections: Sequence[Section]) -> str:
-    """Return every promise of the sections and whether it was kept."""
+def summary(parts: Sequence[Part]) -> str:
+    """Return every promise of the parts and whether it was kept."""
+    sections = [part for part in parts if isinstance(part, Section)]
     rows = [
         _promise(section, target, section.timing(target.against))
         for section in sections
         for target in section.targets
     ]
     rows += [_memory(section) for section in sections if section.ours.peak is not None]
+    rows += [row for part in parts if isinstance(part, Costs) for row in _limits(part)]
     return _table(("", "against", "found", "promised", ""), rows)
+
+
+def _limits(costs: Costs) -> Sequence[tuple[str, ...]]:
+    slowest = max(costs.readings, key=lambda reading: reading.seconds)
+    largest = max(costs.readings, key=lambda reading: reading.peak)
+    fast = "kept" if slowest.seconds <= costs.seconds else "missed"
+    small = "kept" if largest.peak <= costs.megabytes * 1e6 else "missed"
+    return (
+        (
+            costs.title,
+            f"time, the slowest ({slowest.name})",
+            f"{slowest.seconds:.2f} s",
+            f"≤ {costs.seconds:.2f} s",
+            fast,
+        ),
+        (
+            costs.title,
+            f"memory, the largest ({largest.name})",
+            f"{largest.peak / 1e6:.0f} MB",
+            f"≤ {costs.megabytes} MB",
+            small,
+        ),
+    )
 
 
 def _promise(section: Section, target: Target, other: Timing) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench import table
 from bench.clock import Timing
-from bench.table import Section, Target
+from bench.table import Costs, Reading, Section, Target
 
 OURS = Timing(name="ours", seconds=(0.4, 0.2, 0.3), peak=100 * 1024)
 FLOOR = Timing(name="floor", seconds=(0.1, 0.2, 0.2))
@@ -14,6 +14,17 @@ SECTION = Section(
     explains="Curl.",
     timings=(OURS, FLOOR, ABSENT),
     targets=(Target(against="floor", most=2.0), Target(against="peer", most=0.3)),
+)
+COSTS = Costs(
+    title="hostile",
+    explains="Hostile.",
+    floor="hash",
+    readings=(
+        Reading(name="slow", octets=1_000_000, seconds=0.3, floor=0.001, peak=1_000_000),
+        Reading(name="large", octets=1_000, seconds=0.1, floor=0.001, peak=40_000_000),
+    ),
+    seconds=0.2,
+    megabytes=50,
 )
 
 
@@ -49,6 +60,20 @@ def test_a_promise_is_kept_missed_or_unknown() -> None:
         "| slow | floor | 5.00 | ≤ 2.00 | missed |",
         "| curl | memory | 100 MiB | ≤ 300 MiB | kept |",
         "| slow | memory | 400 MiB | ≤ 300 MiB | missed |",
+    ]
+
+
+def test_costs_show_every_input_beside_its_floor() -> None:
+    """The promise is about the worst of them."""
+    assert table.render(COSTS).splitlines()[4:] == [
+        "|  | bytes | seconds | ÷ hash | peak MB |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| slow | 1,000,000 | 0.3000 | 300.0 | 1.0 |",
+        "| large | 1,000 | 0.1000 | 100.0 | 40.0 |",
+    ]
+    assert table.summary([COSTS]).splitlines()[2:] == [
+        "| hostile | time, the slowest (slow) | 0.30 s | ≤ 0.20 s | missed |",
+        "| hostile | memory, the largest (large) | 40 MB | ≤ 50 MB | kept |",
     ]
 
 

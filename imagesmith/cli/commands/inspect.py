@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imagesmith.cli import wording
 from imagesmith.cli.session import Session, shared
 
 if TYPE_CHECKING:
@@ -82,17 +83,12 @@ def _text(image: dict[str, Any]) -> str:
     lines += [f"  {key}: {value}" for key, value in sorted(image["config"].items())]
     lines.append(f"  created: {image['created']}")
     for layer in image["layers"]:
-        lines.append(f"  layer {layer['digest']} {_bytes(layer['size'])} {layer['media-type']}")
-    lines.append(f"  {image['files']} files, {image['entries']} entries, {_bytes(image['size'])}")
-    lines += [f"  {_bytes(item['size']):>10}  {item['path']}" for item in image["largest"]]
+        lines.append(
+            f"  layer {layer['digest']} {wording.size(layer['size'])} {layer['media-type']}"
+        )
+    lines.append(
+        f"  {image['files']} files, {image['entries']} entries, {wording.size(image['size'])}"
+    )
+    lines += [f"  {wording.size(item['size']):>10}  {item['path']}" for item in image["largest"]]
     lines += [f"  {path}: {line}" for path, line in image.get("paths", {}).items()]
     return "\n".join(lines)
-
-
-def _bytes(size: float) -> str:
-    """Render a size in SI units."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:  # noqa: PLR2004 - SI units
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +10,8 @@ import click
 from imagesmith.cli.session import Session, mirrored, shared
 
 if TYPE_CHECKING:
-    from imagesmith.elf.closure import LoaderClosure
+    from imagesmith.cli.tracing import Run
+    from imagesmith.elf.closure import Environment
 
 
 @click.command("trace", short_help="List what programs load, with the reason for each file.")
@@ -20,61 +22,76 @@ if TYPE_CHECKING:
 @click.option("--library-path", help="What LD_LIBRARY_PATH would hold at run time.")
 @click.option("--platform", help="What AT_PLATFORM would be at run time, for $PLATFORM.")
 @click.option("--hwcaps", help="glibc-hwcaps levels of the CPU, A:B, or none; default: all ship.")
+@click.option("--symbols", is_flag=True, help="Look at versions and symbols, too.")
+@click.option("--host-of", "host", help="Program that loads PATH as a plugin; with --symbols.")
+@click.option("--tree", is_flag=True, help="Draw the tree where no terminal is, too.")
+@click.option("--dot", is_flag=True, help="Print a graph for graphviz, with every request.")
 @mirrored
 @shared
 @click.pass_context
 def command(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's own
     """List the objects each PATH loads, in the loader's own order.
 
+    At a terminal, draw a tree: each object below the one that asked for it first,
+    with the rule that found it.  In a pipe, print a line for each: path, rule, who
+    asked, and where links lead.  -v adds later requests, links, and where was
+    searched.
+
     Scripts are followed to their interpreters.  Exit 0 if every closure is
     complete, 9 if something is missing or cannot be loaded.  Nothing is taken from
     the host: what depends on its environment has an option.
     """
     from imagesmith.cli import documents, tracing
-    from imagesmith.elf.closure import Environment, Root
     from imagesmith.errors import UsageError
-    from imagesmith.trace.program import program
 
     session: Session = ctx.obj
     if (options["directory"] is None) == (options["root"] is None):
         raise UsageError(problem="expected either --manifest DIR or --root ROOTDIR")
-    environment = Environment(
-        library_path=options["library_path"],
-        platform=options["platform"],
-        hwcaps=_levels(options["hwcaps"]),
-    )
+    if session.as_json + options["dot"] + options["tree"] > 1:
+        raise UsageError(problem="expected one of --json, --dot and --tree")
+    if options["host"] is not None and not options["symbols"]:
+        raise UsageError(problem="--host-of goes with --symbols")
     if options["root"] is not None:
         lent = tracing.in_directory(options["root"])
     else:
-        plan = tracing.plan_of(documents.at(options["directory"]), options["arch"])
-        lent = tracing.in_manifest(plan, session.effects(mirrors=options["mirrors"]))
+        manifest = tracing.manifest_of(documents.at(options["directory"]))
+        effects = session.effects(mirrors=options["mirrors"])
+        lent = tracing.in_manifest(manifest, options["arch"], effects)
+    symbols = tracing.Symbols(wanted=options["symbols"], host=options["host"])
     with lent as traced:
-        root = Root(traced.filesystem, traced.read)
-        found = [program(root, path, environment) for path in paths]
-    document = [closure.to_json() for closure in found]
-    text = "\n\n".join(_tree(closure) for closure in found)
-    session.result(text, document[0] if len(document) == 1 else document)
-    ctx.exit(0 if all(closure.complete for closure in found) else 9)
+        found = tracing.programs(traced, paths, _environment(options), symbols)
+    _print(session, found, tree=options["tree"], dot=options["dot"])
+    ctx.exit(0 if all(run.closure.complete for run in found) else 9)
 
 
-def _levels(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    return () if text == "none" else tuple(text.split(":"))
+def _environment(options: dict[str, Any]) -> Environment:
+    from imagesmith.elf.closure import Environment
+
+    levels = options["hwcaps"]
+    return Environment(
+        library_path=options["library_path"],
+        platform=options["platform"],
+        hwcaps=() if levels == "none" else levels and tuple(levels.split(":")),
+    )
 
 
-def _tree(closure: LoaderClosure) -> str:
-    """Render one closure for people: what loads, how it was found, who asked first."""
-    lines = []
-    for item in closure.objects:
-        real = f" -> {item.real}" if item.real != item.path else ""
-        asked = f" {item.needed_by}" if item.needed_by else ""
-        lines.append(f"{'  ' if asked else ''}{item.path}{real} [{item.rule}]{asked}")
-    for missing in closure.missing:
-        searched = f"; searched {', '.join(missing.searched)}" if missing.searched else ""
-        by = f", needed by {missing.needed_by}" if missing.needed_by else ""
-        lines.append(f"  missing: {missing.name}{by}{searched}")
-        lines += [f"    hint: {missing.hint}"] if missing.hint else []
-    lines += [f"  cannot be loaded: {error.path}: {error.problem}" for error in closure.errors]
-    lines += [f"  warning: {warning}" for warning in closure.warnings]
-    return "\n".join(lines)
+def _print(session: Session, found: tuple[Run, ...], *, tree: bool, dot: bool) -> None:
+    """Print the closures as one document, one graph, or a drawing each."""
+    closures = [run.closure for run in found]
+    if session.as_json:
+        document = [closure.to_json() for closure in closures]
+        session.result("", document[0] if len(document) == 1 else document)
+        return
+    if dot:
+        from imagesmith.cli import graph
+
+        session.drawing(graph.dot(closures))
+    else:
+        from imagesmith.cli.drawing import Style, summary, texts
+
+        style = Style.of(sys.stdout, tree=tree, verbose=bool(session.verbose))
+        session.drawing(texts(closures, style))
+        for run in found:
+            session.note(summary(run.closure, run.path, run.size))
+    for warning in dict.fromkeys(text for closure in closures for text in closure.warnings):
+        session.warn(warning)

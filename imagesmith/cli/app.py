@@ -25,6 +25,7 @@ COMMANDS = {
     "build": "Build images from a signed manifest.",
     "verify": "Re-check every claim of an image or a manifest.",
     "inspect": "Show an image's config, layers and largest files.",
+    "run": "Run an image in a sandbox, without a daemon or root.",
     "trace": "List what programs load, with the reason for each file.",
     "why": "Show the chain from a seed to a path of the image.",
     "verify-signature": "Judge a detached signature under a trust policy.",
@@ -125,8 +126,18 @@ def status_of(error: BaseException) -> int:
 def _usage(error: click.ClickException) -> int:
     report("error", _lower(error.format_message()))
     if isinstance(error, click.UsageError):
-        report("hint", f"{error.ctx.command_path if error.ctx else 'imagesmith'} --help")
+        report("hint", _advice(error))
     return 2
+
+
+def _advice(error: click.UsageError) -> str:
+    """Say where an option belongs that another command was given, or where help is."""
+    at = error.ctx.command_path if error.ctx else "imagesmith"
+    if isinstance(error, click.NoSuchOption) and error.ctx and error.ctx.parent:
+        known = {name for option in app.params for name in option.opts}
+        if error.option_name in known:
+            return f"{error.option_name} stands before the command: imagesmith --help"
+    return f"{at} --help"
 
 
 def _domain_status(error: BaseException) -> int:

@@ -84,12 +84,19 @@ class TestUsage:
     )
     def test_is_one_line_and_exit_2(self, arguments: list[str], message: str, world: World) -> None:
         """`error:` and what is wrong."""
-        said = world.run(*(each.format(image=world.image) for each in arguments))
+        said = world.run("--quiet", *(each.format(image=world.image) for each in arguments))
 
         assert said.status == 2
         assert said.err.startswith("error: ")
         assert message in said.err
         assert said.out == ""
+
+    def test_an_option_of_all_commands_is_told_its_place(self, world: World) -> None:
+        """It stands before the command; of an unknown one the command's help is named."""
+        known, unknown = world.run("verify", "x", "--offline"), world.run("verify", "x", "--on")
+
+        assert "hint: --offline stands before the command: imagesmith --help\n" in known.err
+        assert "hint: imagesmith verify --help\n" in unknown.err
 
 
 class TestKeys:

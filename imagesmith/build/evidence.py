@@ -20,6 +20,7 @@ from imagesmith.manifest.pins import Evidence
 from imagesmith.model.digest import Digest
 from imagesmith.sources.debian.packages import Index
 from imagesmith.sources.debian.release import Release
+from imagesmith.trust import keyring
 from imagesmith.trust.archive import ReleaseFile
 
 
@@ -48,24 +49,24 @@ class Recorded:
         except ImagesmithError as error:
             self.wrong(key, code, error.message)
 
-    def kept(self, digest: Digest) -> bytes | None:
-        """Return the bytes if the store has them undamaged; what is damaged counts as missing."""
-        if self.effects.store.find(digest) is None:
-            return None
-        try:
-            return self.effects.store.read(digest)
-        except IntegrityError:  # it is set aside now
-            return None
+    def kept(self, digest: Digest, *, limit: int) -> bytes | None:
+        """Return the bytes if the store has them, undamaged and not larger than `limit`."""
+        return releases.kept(digest, self.effects.store, limit=limit)
 
     def release_file(self) -> ReleaseFile:
         """Return the release file; NetworkError or IntegrityError if nobody has it any more."""
         home, signature = f"dists/{self.evidence.source.suite}", self.evidence.release_signature
+        release, most = self.evidence.release, releases.MAX_RELEASE
         if signature is None:
-            return ReleaseFile(self._had(self.evidence.release, f"{home}/InRelease"))
+            return ReleaseFile(self._had(release, f"{home}/InRelease", most))
         return ReleaseFile(
-            self._had(self.evidence.release, f"{home}/Release"),
-            self._had(signature, f"{home}/Release.gpg"),
+            self._had(release, f"{home}/Release", most),
+            self._had(signature, f"{home}/Release.gpg", releases.MAX_SIGNATURE),
         )
+
+    def certificates(self) -> bytes | None:
+        """Return the certificates of the signers, if they are kept."""
+        return self.kept(self.evidence.certificates, limit=keyring.MAX_OCTETS)
 
     def index(self, listing: Release, path: str) -> Index:
         """Return an index that `listing` names, decompressed from the bytes it names.
@@ -73,7 +74,7 @@ class Recorded:
         The plain form that `lock` may have kept is not asked: it was made here.
         """
         file, store = listing.files[path], self.effects.store
-        if self.kept(file.digest) is None:
+        if self.kept(file.digest, limit=file.size) is None:
             with _naming(file.digest):
                 indices.fetch(self.evidence.source.suite, listing, path, self.effects)
         blob = store.find(file.digest)
@@ -82,14 +83,14 @@ class Recorded:
         octets = b"".join(indices.decompressed(path, file.digest, store))
         return Index.scan(octets, source=self.name, document=path)
 
-    def _had(self, digest: Digest, path: str) -> bytes:
+    def _had(self, digest: Digest, path: str, limit: int) -> bytes:
         """Return the bytes of `digest`, which lay at `path` of the mirrors when it was recorded."""
-        found = self.kept(digest)
+        found = self.kept(digest, limit=limit)
         if found is not None:
             return found
 
         def attempt(base: str) -> bytes:
-            octets = releases.read(base, path, releases.MAX_RELEASE, self.effects)
+            octets = releases.read(base, path, limit, self.effects)
             got = Digest.of(octets)
             if got != digest:
                 raise IntegrityError(what=path, expected=str(digest), got=str(got))

@@ -57,9 +57,9 @@ def _index(signed: Signed, path: str, effects: Effects) -> Index:
     "MD5Sum, SHA1, SHA256"), so what the store has under that digest is as good as signed.
     """
     store = effects.store
+    fetch(signed.evidence.source.suite, signed.release, path, effects)  # it is evidence
     plain = signed.release.files.get(path.rpartition(".")[0])
     if plain is None or not store.find(plain.digest):
-        fetch(signed.evidence.source.suite, signed.release, path, effects)
         made = store.add(decompressed(path, signed.release.files[path].digest, store))
         if plain is not None and made.digest != plain.digest:
             expected, got = str(plain.digest), str(made.digest)
@@ -83,7 +83,8 @@ def fetch(suite: str, listing: Release, path: str, effects: Effects) -> None:
         acquire.download, suite=suite, size=file.size, digest=file.digest, effects=effects
     )
     if listing.by_hash:
-        with suppress(NetworkError):  # a mirror need not keep what its release file promises
+        # a mirror need not keep what its release file promises, nor say so in an honest way
+        with suppress(NetworkError, IntegrityError):
             download(f"dists/{suite}/{release.by_hash_path(path, file.digest)}")
             return
     download(f"dists/{suite}/{path}")

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import attrs
 
 from imagesmith import compression
-from imagesmith.build import acquire, execute, plan, providers, resolve
+from imagesmith.build import acquire, execute, plan, providers, resolve, seen
 from imagesmith.build.effects import Effects
 from imagesmith.build.results import Built
 from imagesmith.errors import ClosureIncomplete, PathNotFound, UsageError
@@ -89,7 +89,10 @@ def lock(
         artefacts=resolution.artefacts,
     )
     draft = attrs.evolve(draft, epoch=_epoch(draft, attrs.evolve(effects, fresh=True)))
-    return _numbered(_expecting(draft, effects), previous, renewed=bool(update))
+    locked = _numbered(_expecting(draft, effects), previous, renewed=bool(update))
+    for sighting in resolution.sightings:  # not before: a lock that failed relied on nothing
+        seen.remember(sighting, effects)
+    return locked
 
 
 def _expiry(days: int | None, now: int) -> int | None:
@@ -135,14 +138,14 @@ def _expecting(draft: Manifest, effects: Effects) -> Locked:
         expect=tuple((arch.debian, expectation(result)) for arch, result in built.items()),
         expect_index=Digest.of(oci.index(images)) if several else None,
     )
-    seen: dict[str, list[str]] = {}
+    warned: dict[str, list[str]] = {}
     for arch, result in built.items():
         for warning in result.warnings:
-            seen.setdefault(warning, []).append(arch.debian)
+            warned.setdefault(warning, []).append(arch.debian)
     return Locked(
         manifest=manifest,
         mtrees={arch.debian: result.mtree for arch, result in built.items()},
-        warnings=tuple(f"{warning} ({', '.join(on)})" for warning, on in seen.items()),
+        warnings=tuple(f"{warning} ({', '.join(on)})" for warning, on in warned.items()),
     )
 
 

@@ -8,17 +8,22 @@ are left to `indices`.
 
 from __future__ import annotations
 
+from functools import partial
+
 import attrs
 
 from imagesmith.build import acquire, seen
 from imagesmith.build.effects import Effects
-from imagesmith.errors import NetworkError, SignatureError
+from imagesmith.build.seen import Sighting
+from imagesmith.errors import IntegrityError, NetworkError, SignatureError
 from imagesmith.manifest.pins import Evidence
 from imagesmith.manifest.recipe import DebianSource
+from imagesmith.model.digest import Digest
 from imagesmith.model.moment import rfc3339
 from imagesmith.sources.debian import release
 from imagesmith.sources.debian.release import Release
-from imagesmith.trust import archive
+from imagesmith.store import Store
+from imagesmith.trust import archive, keyring
 from imagesmith.trust.archive import Anchors, ReleaseFile, SignedText
 
 MAX_RELEASE = 16 * 1024 * 1024
@@ -45,19 +50,31 @@ class Signed:
     release: Release
     evidence: Evidence
     """Without indices: which are used shows later."""
+    sighting: Sighting | None = None
+    """What to remember of one that was fetched, once it was relied on."""
 
 
 def signed(name: str, source: DebianSource, known: Known, effects: Effects) -> Signed:
-    """Return the release file of a source: the recorded one if the store has it, or a fresh one."""
+    """Return the release file of a source: the recorded one if the store has it, or a fresh one.
+
+    Where a rollback is accepted, mirrors that are not behind still come first.
+    """
     if known.evidence is not None and not known.update:
         found = _recorded(name, known.evidence, effects)
         if found is not None:
             return found
 
-    def attempt(base: str) -> Signed:
-        return _fetched(name, source, fetch(base, source.suite, effects), known, effects)
+    def attempt(base: str, *, rollback: bool) -> Signed:
+        file = fetch(base, source.suite, effects)
+        return _fetched(name, source, file, attrs.evolve(known, rollback=rollback), effects)
 
-    return acquire.first_mirror(path(source.suite), source.suite, attempt, effects)
+    suite, where = source.suite, path(source.suite)
+    try:
+        return acquire.first_mirror(where, suite, partial(attempt, rollback=False), effects)
+    except SignatureError:
+        if not known.rollback:
+            raise
+    return acquire.first_mirror(where, suite, partial(attempt, rollback=True), effects)
 
 
 def path(suite: str, file: ReleaseFile | None = None) -> str:
@@ -90,24 +107,36 @@ def read(base: str, where: str, limit: int, effects: Effects) -> bytes:
     return b"".join(effects.stream(f"{base.rstrip('/')}/{where}", size=None, limit=limit))
 
 
+def kept(digest: Digest, store: Store, *, limit: int) -> bytes | None:
+    """Return evidence if the store has it undamaged; what is damaged counts as missing.
+
+    So does what is larger than `limit`: it is not read at all.
+    """
+    blob = store.find(digest)
+    if blob is None or blob.size > limit:
+        return None
+    try:
+        return store.read(digest)
+    except IntegrityError:  # it is set aside now
+        return None
+
+
 def _recorded(name: str, evidence: Evidence, effects: Effects) -> Signed | None:
     """Return the release file of an earlier lock, if the store has it and it is good today."""
-    store, source = effects.store, evidence.source
-    wanted = (evidence.release, evidence.release_signature)
-    if not all(store.find(digest) for digest in wanted if digest is not None):
+    store, source, detached = effects.store, evidence.source, evidence.release_signature
+    octets = kept(evidence.release, store, limit=MAX_RELEASE)
+    signature = None if detached is None else kept(detached, store, limit=MAX_SIGNATURE)
+    if octets is None or (signature is None) != (detached is None):
         return None
-    signature = evidence.release_signature
-    file = ReleaseFile(
-        store.read(evidence.release), None if signature is None else store.read(signature)
-    )
-    known = (store.read(evidence.certificates),) if store.find(evidence.certificates) else ()
-    lent = attrs.evolve(effects, certificates=(*known, *effects.certificates))
+    file = ReleaseFile(octets, signature)
+    known = kept(evidence.certificates, store, limit=keyring.MAX_OCTETS) or b""
+    lent = attrs.evolve(effects, certificates=(known, *effects.certificates))
     try:
         text, found = _verified(source, file, lent, fresh=False)
     except SignatureError:  # a key may have expired since
         return None
     made = _evidence(source, file, text, found, effects)
-    if known and made.signers == evidence.signers:
+    if made.signers == evidence.signers and {*made.signers} <= {*keyring.collect([known]).groups}:
         made = attrs.evolve(made, certificates=evidence.certificates)
     return Signed(name=name, release=found, evidence=made)
 
@@ -119,9 +148,17 @@ def _fetched(
     text, found = _verified(source, file, effects, fresh=True)
     document = path(source.suite, file)
     _compare(found, document, known, effects)
-    seen.release(found, text.text, document, effects, rollback=known.rollback)
+    sighting = Sighting(
+        document=document,
+        archive=(found.origin, found.label),
+        suites=tuple(dict.fromkeys((found.codename or found.suite, source.suite))),
+        signers=_signers(text),
+        date=found.date,
+        digest=Digest.of(text.text),
+    )
+    seen.judge(sighting, effects, rollback=known.rollback)
     evidence = _evidence(source, file, text, found, effects)
-    return Signed(name=name, release=found, evidence=evidence)
+    return Signed(name=name, release=found, evidence=evidence, sighting=sighting)
 
 
 def _verified(
@@ -174,7 +211,11 @@ def _evidence(
         date=found.date,
         release=keep([file.octets]).digest,
         release_signature=None if file.signature is None else keep([file.signature]).digest,
-        signers=tuple(sorted({signer.primary for signer in text.signers})),
+        signers=_signers(text),
         certificates=keep([text.certificates]).digest,
         indices=(),
     )
+
+
+def _signers(text: SignedText) -> tuple[str, ...]:
+    return tuple(sorted({signer.primary for signer in text.signers}))

@@ -15,6 +15,7 @@ import attrs
 from imagesmith.build import indices, releases, seen
 from imagesmith.build.effects import Effects
 from imagesmith.build.releases import Known, Signed
+from imagesmith.build.seen import Sighting
 from imagesmith.errors import DocumentError
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Artefact, Evidence, Pin, UsedIndex
@@ -30,6 +31,8 @@ class Resolution:
 
     evidence: tuple[tuple[str, Evidence], ...]
     artefacts: tuple[Artefact, ...]
+    sightings: tuple[Sighting, ...]
+    """Of the release files that were fetched: to be remembered if they were good enough."""
 
 
 @attrs.frozen(kw_only=True)
@@ -68,11 +71,12 @@ def resolve(
         for name, source in recipe.sources
     }
     chosen = {arch: _choose(recipe, arch, signed, effects, prefer) for arch in recipe.architectures}
-    for origin, packages in _by_origin(signed, chosen.values()).items():
-        seen.packages(origin, packages, effects, rollback=rollback)
+    for name, packages in _by_archive(signed, chosen.values()).items():
+        seen.packages(name, packages, effects, rollback=rollback)
     return Resolution(
         evidence=tuple((name, _evidence(item, chosen.values())) for name, item in signed.items()),
         artefacts=artefacts({arch: each.packages for arch, each in chosen.items()}),
+        sightings=tuple(each.sighting for each in signed.values() if each.sighting),
     )
 
 
@@ -125,14 +129,18 @@ def _evidence(signed: Signed, chosen: Iterable[Chosen]) -> Evidence:
     return attrs.evolve(signed.evidence, indices=tuple(sorted(rows.items())))
 
 
-def _by_origin(
+def _by_archive(
     signed: Mapping[str, Signed], chosen: Iterable[Chosen]
 ) -> Mapping[str, list[Package]]:
-    """Group the chosen packages of all architectures by the archive they are from."""
+    """Group the chosen packages of all architectures by the archive they are from.
+
+    It is known by its Origin, or by its keys if it has none.
+    """
     found: dict[str, list[Package]] = {}
     for package in (package for each in chosen for package in each.packages.values()):
-        origin = signed[package.source_id].evidence.origin
-        found.setdefault(origin, []).append(package)
+        evidence = signed[package.source_id].evidence
+        name = evidence.origin or " ".join(evidence.signers)
+        found.setdefault(name, []).append(package)
     return found
 
 
@@ -168,10 +176,13 @@ def _pin(package: Package, first: Package) -> Pin:
 
 
 def recorded(previous: Manifest | None, recipe: Recipe) -> Mapping[str, Evidence]:
-    """Return what a previous manifest knew of the sources that have not changed."""
+    """Return what a previous manifest knew of the suites that are still asked for.
+
+    Whose keys count, and which components, is what the recipe says now.
+    """
     wanted = dict(recipe.sources)
     return {
-        name: evidence
+        name: attrs.evolve(evidence, source=wanted[name])
         for name, evidence in (previous.sources if previous else ())
-        if wanted.get(name) == evidence.source
+        if name in wanted and wanted[name].suite == evidence.source.suite
     }

@@ -12,6 +12,7 @@ import re
 import attrs
 
 from imagesmith.audit.problem import Problem
+from imagesmith.build import indices
 from imagesmith.build.evidence import Recorded
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Artefact, UsedIndex
@@ -20,7 +21,8 @@ from imagesmith.model.digest import Digest
 from imagesmith.sources.debian.packages import Index, Package
 from imagesmith.sources.debian.release import Release
 
-_ARCHITECTURE = re.compile(r"binary-([a-z0-9-]+)/Packages(?:\.[a-z]+)?\Z")
+_INDEX = re.compile(r"(.+)/binary-([a-z0-9-]+)/Packages(?:\.[a-z]+)?\Z")
+"""Component and architecture."""
 
 
 @attrs.frozen
@@ -73,8 +75,7 @@ def prove(source: Recorded, listing: Release, pins: dict[str, Rows]) -> int:
     found: dict[str, set[Row]] = {}
     broken: set[str] = set()
     for path, used in source.evidence.indices:
-        match = _ARCHITECTURE.search(path)
-        arch = match[1] if match else path
+        arch = _place(path)[1]
         rows = _stanzas(source, listing, path, used, pins.get(arch, {}))
         if rows is None:
             broken.add(arch)
@@ -83,6 +84,12 @@ def prove(source: Recorded, listing: Release, pins: dict[str, Rows]) -> int:
         _held(source, arch, pins.get(arch, {}), found.get(arch, set()), quiet=arch in broken)
         for arch in sorted({*pins, *found})
     )
+
+
+def _place(path: str) -> tuple[str, str]:
+    """Return the component and the architecture of a package index; of other files nothing."""
+    match = _INDEX.match(path)
+    return (match[1], match[2]) if match else ("", "")
 
 
 def _held(source: Recorded, arch: str, pins: Rows, found: set[Row], *, quiet: bool) -> int:
@@ -108,6 +115,9 @@ def _stanzas(
         got = file.digest if file else "nothing"
         source.wrong(key, "index", f"expected {used.digest}, the release file names {got}")
         return None
+    if _place(path)[0] not in source.evidence.source.components:
+        source.wrong(key, "index", "of none of the components that the manifest names")
+        return None
     with source.noting(key, "index"):
         index = source.index(listing, path)
         excerpt = _excerpt(source, key, index, used, pins)
@@ -119,7 +129,7 @@ def _stanzas(
 
 def _excerpt(source: Recorded, key: str, index: Index, used: UsedIndex, pins: Rows) -> bytes | None:
     """Return the kept stanzas; where the store lost them, the pins' if they are the same."""
-    found = source.kept(used.stanzas)
+    found = source.kept(used.stanzas, limit=indices.MAX_INDEX)
     if found is None:
         mine = (each for row in pins for each in index.named(row.name) if _said(each) == row)
         found = index.excerpt(mine)

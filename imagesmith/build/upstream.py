@@ -10,6 +10,8 @@ nothing that was derived, not even by the `lock` that kept the evidence, is aske
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
 
 from imagesmith.audit.problem import Problem
@@ -20,7 +22,7 @@ from imagesmith.manifest.manifest import Manifest
 from imagesmith.model.moment import rfc3339
 from imagesmith.sources.debian import release
 from imagesmith.sources.debian.release import Release
-from imagesmith.trust import archive
+from imagesmith.trust import archive, keyring
 from imagesmith.trust.archive import Anchors, ReleaseFile, SignedText
 
 
@@ -82,7 +84,7 @@ def _release(source: Recorded) -> tuple[SignedText, Release] | None:
     with source.noting("release", "evidence"):
         file = source.release_file()
         document = releases.path(source.evidence.source.suite, file)
-        certificates = source.kept(source.evidence.certificates)
+        certificates = source.certificates()
         anchors = _anchors(source, certificates)
         with source.noting("release", "release"):
             text = archive.verify(file, anchors, document=document)
@@ -160,5 +162,13 @@ def _chain(source: Recorded, text: SignedText, found: Release, proven: int) -> C
         date=found.date,
         signers=tuple(signers),
         artefacts=proven,
-        notes=tuple(source.notes),
+        notes=(*source.notes, *_strangers(text, source.effects.certificates)),
     )
+
+
+def _strangers(text: SignedText, certificates: tuple[bytes, ...]) -> Iterator[str]:
+    """Say which signers nobody but the manifest knows as keys of this archive."""
+    known = keyring.collect(certificates).groups
+    for signer in text.signers:
+        if signer.primary not in known:
+            yield f"{signer.primary} is in no keyring of this host: only the manifest names it"

@@ -9,6 +9,8 @@ from builders.archive import Binary, packages_bytes, release_bytes
 from builders.openpgp import cleartext
 from builders.world import ARCHIVE_KEY, Said, World, packages
 
+from imagesmith.model.digest import Digest
+
 HOME = "mirror/dists/bookworm"
 AMD64 = "main/binary-amd64/Packages"
 
@@ -96,3 +98,13 @@ def test_the_store_is_enough_for_the_next_lock(world: World) -> None:
             file.unlink()
 
     assert world.run("lock", str(world.image), "--update").status == 0
+
+
+def test_an_index_is_kept_as_it_was_fetched(world: World) -> None:
+    """It is evidence: what a store has lost of it comes back with the next lock."""
+    lock(world)
+    digest = Digest.of((world.root / HOME / f"{AMD64}.xz").read_bytes())
+    world.blob(digest.hex).unlink()
+
+    assert lock(world).status == 0
+    assert world.blob(digest.hex).exists()

@@ -173,6 +173,26 @@ class TestEvidence:
 
         assert world.manifest.read_bytes() == before
 
+    def test_other_blobs_are_not_taken_for_certificates(self, world: World) -> None:
+        """Nobody has signed the manifest that lock reads."""
+        lock(world)
+        found, before = evidence(world), world.manifest.read_bytes()
+        world.edit(world.manifest, str(found.certificates), str(found.release))
+
+        assert lock(world).status == 0
+        assert evidence(world) == found
+        assert world.manifest.read_bytes() == before.replace(b"serial = 1", b"serial = 2")
+
+    def test_a_damaged_release_file_is_a_missing_one(self, world: World) -> None:
+        """It is fetched again."""
+        lock(world)
+        blob = world.blob(evidence(world).release.hex)
+        blob.chmod(0o644)
+        blob.write_bytes(b"damaged")
+
+        assert lock(world).status == 0
+        assert evidence(world).release == Digest.of(blob.read_bytes())
+
     def test_is_made_anew_where_the_store_lost_it(self, world: World) -> None:
         """From the keyrings of today."""
         lock(world)
@@ -295,6 +315,23 @@ class TestAnotherArchive:
         assert allowed.status == 0
         assert "warning: dists/bookworm/InRelease: dated 2023-11-14T22:13:20Z, older" in allowed.err
 
+    def test_other_pins_do_not_make_it_forget(self, world: World) -> None:
+        """Whoever adds a key, or a component, still asks for the same suite."""
+        world.publish(OFFERED)
+        lock(world)
+        pins = f'"{OLD.fingerprint}", "{NEW.fingerprint}"'
+        world.edit(world.recipe, f'"{OLD.fingerprint}"', pins)
+        world.publish(OFFERED, date=DATE)
+        fresh = str(world.root / "another-store")
+        elsewhere = world.run("--store", fresh, "lock", str(world.image))
+        here = lock(world)
+
+        assert elsewhere.status == 4
+        assert "older than the one the manifest was locked against" in elsewhere.err
+        assert here.status == 0
+        assert evidence(world).date == DATE + 1
+        assert evidence(world).source.signed_by == (OLD.fingerprint, NEW.fingerprint)
+
 
 class TestMirrors:
     """Several locations for one suite."""
@@ -324,6 +361,14 @@ class TestMirrors:
 
         assert said.status == 0, said.err
         assert "/by-hash/SHA256/" in asked[0]
+
+    def test_a_page_instead_of_the_digest_does_no_harm(self, world: World) -> None:
+        """Some mirrors and proxies have an answer for everything; the path is asked next."""
+        folder = world.root / HOME / "main" / "binary-amd64" / "by-hash" / "SHA256"
+        for file in folder.iterdir():
+            file.write_bytes(b"<html>")
+
+        assert lock(world).status == 0
 
     def test_indices_of_another_day_are_refused(self, world: World) -> None:
         """A release file of yesterday with an index of today is no archive."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -144,7 +145,10 @@ def test_a_lock_leaves_a_chain_that_can_be_replayed(locked: Locked) -> None:
     assert found.problems == ()
     assert (chain.source, chain.suite) == ("debian", "bookworm")
     assert (chain.origin, chain.codename, chain.date) == ("Synthetic", "bookworm", DATE)
-    assert (chain.artefacts, chain.notes) == (10, ())
+    assert chain.artefacts == 10
+    assert chain.notes == (
+        f"{ARCHIVE_KEY.fingerprint} is in no keyring of this host: only the manifest names it",
+    )
     assert (signer.primary, signer.key) == (ARCHIVE_KEY.fingerprint,) * 2
     assert (signer.created, signer.lapsed) == (T0 + DAY, "")
 
@@ -309,6 +313,14 @@ class TestIndices:
         assert problem.code == "upstream-index"
         assert problem.problem.endswith(", the release file names nothing")
 
+    def test_an_index_of_another_component_is_refused(self, locked: Locked) -> None:
+        """What the archive calls non-free is not vouched for as main."""
+        source = attrs.evolve(locked.evidence.source, components=("non-free",))
+        found = replay(locked, locked.recording(source=source))
+
+        assert {problem.code for problem in found.problems} == {"upstream-index"}
+        assert found.chains[0].artefacts == 0
+
     def test_the_size_counts_as_well(self, locked: Locked) -> None:
         """A release file that names another size names another file."""
         text = (locked.world.root / HOME / "Release").read_text()
@@ -433,6 +445,19 @@ def test_a_package_may_be_pinned_for_one_architecture(tmp_path: Path) -> None:
     assert found.chains[0].artefacts == 11
 
 
+def test_a_stanza_may_stand_twice_in_its_index(tmp_path: Path) -> None:
+    """It says the same twice; both are kept."""
+    world = World.make(tmp_path, "amd64")
+    world.publish([*packages("amd64"), base_files()])
+    world.ok("lock", str(world.image))
+    locked = Locked.of(world)
+    kept = replay(locked)
+    locked.lose(locked.amd64.stanzas)
+
+    assert kept.problems == replay(locked).problems == ()
+    assert kept.chains[0].artefacts == 5
+
+
 class TestMissingEvidence:
     """A store that has lost something."""
 
@@ -473,6 +498,18 @@ class TestMissingEvidence:
         blob.write_bytes(blob.read_bytes()[:-1] + b"!")
 
         assert replay(locked, online=True).problems == ()
+
+    def test_what_is_too_large_is_not_read(self, locked: Locked) -> None:
+        """Who hands an auditor a store can put anything under a name."""
+        evidence = locked.evidence
+        for digest in (evidence.release, evidence.certificates, locked.amd64.stanzas):
+            blob = locked.world.blob(digest.hex)
+            blob.chmod(0o644)
+            os.truncate(blob, 1 << 40)
+        found = replay(locked, keyrings=(RING,), online=True)
+
+        assert found.problems == ()
+        assert found.chains[0].notes
 
     def test_lost_stanzas_are_taken_from_the_index_again(self, locked: Locked) -> None:
         """If those of the pins are the recorded ones."""

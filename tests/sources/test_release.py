@@ -57,6 +57,16 @@ def test_every_field_is_read() -> None:
     assert hash(expected) == hash(read(TEXT))
 
 
+@pytest.mark.parametrize("name", ["Origin", "Label", "Suite", "Codename"])
+def test_a_name_is_one_line(name: str) -> None:
+    """People are shown it, and would take the second for something else."""
+    text = release_bytes(FILES, fields={**FIELDS, name: "Debian\n hello: verified"})
+
+    with pytest.raises(DocumentError) as e:
+        read(text)
+    assert e.value.message == f"Release: {name}: expected one line"
+
+
 def test_only_sha256_is_looked_at() -> None:
     """Older digests may say what they want."""
     other = TEXT.replace(b"SHA256:\n", b"MD5Sum:\n zz 1 ../odd\nSHA256:\n")
@@ -181,7 +191,8 @@ def test_a_release_must_answer_for_this_suite_and_day(
     with pytest.raises(SignatureError) as caught:
         release.check(found, suite=suite, now=now, document="Release")
 
-    assert SignatureError(document="Release", problem=problem) == caught.value
+    assert (caught.value.document, caught.value.problem) == ("Release", problem)
+    assert (caught.value.hint is None) == ("suite" in problem)
 
 
 def test_a_release_without_an_end_does_not_expire() -> None:

@@ -108,10 +108,12 @@ class Index:
     def excerpt(self, packages: Iterable[Package]) -> bytes:
         """Return the stanzas of those `packages` that are this index's, themselves an index."""
         places = sorted(
-            place
-            for package in packages
-            for place in self._places.get(package.name, ())
-            if self._package(place) == package
+            {  # an index may hold one stanza twice
+                place
+                for package in packages
+                for place in self._places.get(package.name, ())
+                if self._package(place) == package
+            }
         )
         return b"\n".join(self.stanza(place)[1] for place in places)
 

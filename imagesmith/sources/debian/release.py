@@ -76,10 +76,10 @@ def parse(text: bytes, *, document: str) -> Release:
     if date is None:
         raise DocumentError(document=document, place="Date", problem="missing")
     return Release(
-        origin=fields.get("origin", ""),
-        label=fields.get("label", ""),
-        suite=fields.get("suite", ""),
-        codename=fields.get("codename", ""),
+        origin=_line(fields, "Origin", document),
+        label=_line(fields, "Label", document),
+        suite=_line(fields, "Suite", document),
+        codename=_line(fields, "Codename", document),
         date=date,
         valid_until=_date(fields, "Valid-Until", document),
         architectures=tuple(fields.get("architectures", "").split()),
@@ -95,15 +95,18 @@ def check(release: Release, *, suite: str, now: int, document: str) -> None:
     Status 4, as for a bad signature: the file reads well, and what was signed
     is not a statement about this suite, or not about today.
     """
+    hint = None
     if suite not in (release.suite, release.codename):
         problem = f"expected suite {suite}, got {release.suite or '-'}/{release.codename or '-'}"
     elif release.date > now + SKEW:
         problem = f"dated {release.date - now} seconds in the future"
+        hint = "check this machine's clock (date -u)"
     elif release.valid_until is not None and release.valid_until < now:
         problem = f"expired {now - release.valid_until} seconds ago"
+        hint = "the mirror is behind: try another one; or check this machine's clock (date -u)"
     else:
         return
-    raise SignatureError(document=document, problem=problem)
+    raise SignatureError(document=document, problem=problem, hint=hint)
 
 
 def packages_path(release: Release, component: str, arch: str) -> tuple[str, ...]:
@@ -117,6 +120,14 @@ def by_hash_path(path: str, digest: Digest) -> str:
     """Return where the file at `path` lies under its digest, safe from a mirror's next update."""
     folder = path.rpartition("/")[0]
     return f"{folder}/by-hash/SHA256/{digest.hex}".removeprefix("/")
+
+
+def _line(fields: Mapping[str, str], name: str, document: str) -> str:
+    """Return a field of one line, or empty; people are shown these, so no line is made up."""
+    text = fields.get(name.lower(), "")
+    if "\n" in text:
+        raise DocumentError(document=document, place=name, problem="expected one line")
+    return text
 
 
 def _date(fields: Mapping[str, str], name: str, document: str) -> int | None:

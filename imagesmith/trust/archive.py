@@ -180,8 +180,14 @@ def _hint(
     pinned: tuple[Certificate, ...],
     rejected: tuple[Rejected, ...],
 ) -> str | None:
-    """Name the keys that signed and are not pinned, unless a pinned key's signature is wrong."""
-    if any(each.reason == Reason.SIG_BAD for each in rejected):
+    """Name the keys that signed and are not pinned, unless those that are explain it."""
+    reasons = {each.reason for each in rejected}
+    if Reason.SIG_FUTURE in reasons:
+        return "check this machine's clock (date -u)"
+    if not pinned:
+        found = "no usable certificate of a pinned key is at hand"
+        return f"{found}: install debian-archive-keyring, or name a keyring with --keyring FILE"
+    if Reason.SIG_BAD in reasons:
         return None
     known = [key.fingerprint for each in pinned for key in each.keys]
     strangers = [

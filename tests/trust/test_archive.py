@@ -278,6 +278,22 @@ class TestHint:
         """Whoever changed the text can add a signature as well."""
         assert refusal(INRELEASE.replace(b"stable", b"sid"), ALICE).hint is None
 
+    def test_does_not_blame_the_archive_for_a_clock(self) -> None:
+        """Whoever else signed need not be looked at."""
+        both = pgp.detached(TEXT, ALICE) + pgp.detached(TEXT, SIGNER)
+        anchors = Anchors(certificates=RINGS, fingerprints=(ALICE.fingerprint,), now=SIGNED - DAY)
+        with pytest.raises(SignatureError) as e:
+            archive.verify(ReleaseFile(TEXT, both), anchors, document="Release")
+
+        assert e.value.hint == "check this machine's clock (date -u)"
+
+    def test_asks_for_a_keyring_where_none_has_a_pinned_key(self) -> None:
+        """Pinning the subkey that the signature names would not help."""
+        hint = refusal(INRELEASE, ALICE, rings=()).hint
+
+        assert hint is not None
+        assert hint.startswith("no usable certificate of a pinned key is at hand: install ")
+
 
 class TestSignersOf:
     """Whose keys signed an InRelease file."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import attrs
 
+from imagesmith.build.effects import Effects
 from imagesmith.build.lock import Locked
-from imagesmith.cli import documents
+from imagesmith.cli import documents, trusting
 from imagesmith.cli.documents import ImageDirectory
 from imagesmith.errors import DocumentError, OverlayConflict, PackageNotFound, PathNotFound
 from imagesmith.manifest import manifest as manifests
@@ -18,6 +19,7 @@ from imagesmith.manifest.pins import Artefact
 from imagesmith.manifest.recipe import Recipe
 from imagesmith.model.arch import ARCHES
 from imagesmith.model.digest import Digest
+from imagesmith.model.moment import rfc3339
 
 
 def previous(image: ImageDirectory) -> Manifest | None:
@@ -31,9 +33,12 @@ def previous(image: ImageDirectory) -> Manifest | None:
 
 
 def stale(
-    image: ImageDirectory, recipe: Digest, wanted: Recipe, found: Manifest | None
+    image: ImageDirectory, recipe: Digest, wanted: Recipe, found: Manifest | None, *, now: int
 ) -> tuple[str, ...]:
-    """Say why the manifest does not answer the recipe, or the mtrees not the manifest."""
+    """Say why the manifest does not answer the recipe, or the mtrees not the manifest.
+
+    An expired manifest answers nothing any more at `now`, seconds since 1970.
+    """
     if found is None:
         return (f"{image.manifest}: missing",)
     problems = []
@@ -56,6 +61,8 @@ def stale(
         recorded = image.recorded(arch)
         if recorded is None or Digest.of(recorded) != expected.rootfs:
             problems.append(f"{image.mtree(arch)}: not the one the manifest expects")
+    if found.is_expired(now):
+        problems.append(trusting.lifetime(image, found, now))
     return tuple(problems)
 
 
@@ -108,6 +115,26 @@ def save(image: ImageDirectory, locked: Locked) -> bool:
     return changed
 
 
+def doubts(image: ImageDirectory, locked: Manifest, effects: Effects) -> Iterator[str]:
+    """Yield why this manifest will not be accepted here once it is signed."""
+    if locked.is_expired(effects.now):
+        renewal = f"imagesmith lock {image.path} --update renews it"
+        yield f"{trusting.lifetime(image, locked, effects.now)}; {renewal}"
+    seen = trusting.recalled(effects.store, locked.name)
+    if seen is None or seen.serial < locked.serial or seen.manifest == _digest(locked):
+        return
+    refused = "warn of it" if seen.serial == locked.serial else "refuse it"
+    yield (
+        f"{image.manifest}: serial {locked.serial} of {locked.name} is not above serial "
+        f"{seen.serial}, which this store accepted: build will {refused} here; "
+        "put back the manifest.toml that was lost and lock again"
+    )
+
+
+def _digest(locked: Manifest) -> Digest:
+    return Digest.of(manifests.to_bytes(locked))
+
+
 def summary(before: Manifest | None, after: Manifest) -> Iterator[str]:
     """Yield what changed, a line a package, and what the manifest holds."""
     old = {artefact.name: artefact for artefact in before.artefacts} if before else {}
@@ -122,7 +149,8 @@ def summary(before: Manifest | None, after: Manifest) -> Iterator[str]:
         elif _exchanged(old[name], new[name]):
             yield f"! {name} {new[name].version}: other bytes under the same version"
     arches = ", ".join(arch.debian for arch in after.architectures)
-    yield f"{after.name} serial {after.serial}: {len(new)} packages for {arches}"
+    until = "" if after.expires is None else f", good until {rfc3339(after.expires)}"
+    yield f"{after.name} serial {after.serial}: {len(new)} packages for {arches}{until}"
 
 
 def _exchanged(before: Artefact, after: Artefact) -> bool:

@@ -215,7 +215,7 @@ def test_an_interrupted_build_ends_at_once_and_can_be_taken_up_again(
             error = build.communicate(timeout=15)[1].decode()
         again = shell.imagesmith(*command[1:])
 
-    assert (build.returncode, error.strip()) == (status, f"error: {said}")
+    assert (build.returncode, error.splitlines()[-1]) == (status, f"error: {said}")
     assert again.status == 0, again.err
     assert output.is_file()
 
@@ -249,7 +249,7 @@ def test_an_output_that_cannot_be_written_is_named(
     ended = built(image, output)
 
     assert ended.status == 2, ended.err
-    assert ended.err.startswith(f"error: {output}: ")
+    assert f"error: {output}: " in ended.err
 
 
 @pytest.mark.parametrize("spoil", ["unsigned", "tampered", "other-key", "garbled"])

@@ -22,6 +22,11 @@ from imagesmith.cli.session import Session, mirrored, shared
     help="Trust policy that must accept the manifest's signatures.",
 )
 @click.option(
+    "--allow-rollback",
+    is_flag=True,
+    help="For this run, accept a lower serial than this store has accepted before.",
+)
+@click.option(
     "--compression",
     "compressed",
     type=click.Choice(["zstd", "gzip", "none"]),
@@ -40,7 +45,9 @@ def command(session: Session, /, directory: str, **options: Any) -> None:  # noq
     from imagesmith.cli import documents, trusting
 
     image = documents.at(directory)
-    trusted = trusting.manifest(session, image, options["trust"])
+    trusted = trusting.manifest(
+        session, image, options["trust"], allow_rollback=options["allow_rollback"]
+    )
     manifest = trusted.manifest
     output = Path(options["output"] or f"{manifest.name.rpartition('/')[2]}.tar")
     arches = trusting.selected(options["arches"], manifest)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from imagesmith.cli.session import Session, mirrored, shared
+
+if TYPE_CHECKING:
+    from imagesmith.cli.documents import ImageDirectory
+    from imagesmith.manifest.manifest import Manifest
 
 EVERYTHING = "*"
 
@@ -22,6 +27,12 @@ EVERYTHING = "*"
     metavar="[P]",
     help="Take the newest versions, of everything or of package P; may be repeated.",
 )
+@click.option(
+    "--allow-rollback",
+    is_flag=True,
+    help="Accept a release file older than one seen before, and packages whose version had other"
+    " bytes before, with a warning.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if locking would be needed.")
 @click.option("--keyring", "keyrings", multiple=True, help="Keyring to look archive keys up in.")
 @mirrored
@@ -34,7 +45,6 @@ def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # n
     """
     from imagesmith.build import lock
     from imagesmith.cli import documents, locking
-    from imagesmith.cli.app import report
     from imagesmith.manifest import recipe as recipes
     from imagesmith.model.digest import Digest
 
@@ -44,7 +54,7 @@ def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # n
     recipe = recipes.parse(text, document=str(image.recipe))
     previous = locking.previous(image)
     if options["check"]:
-        problems = locking.stale(image, Digest.of(text), recipe, previous)
+        problems = locking.stale(image, Digest.of(text), recipe, previous, now=int(time.time()))
         document = {"current": not problems, "problems": list(problems)}
         session.result("\n".join(problems) or f"{image.manifest}: current", document)
         ctx.exit(1 if problems else 0)
@@ -52,13 +62,35 @@ def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # n
     named = tuple(name for name in options["updates"] if name != EVERYTHING)
     update = lock.Update(everything=EVERYTHING in options["updates"], packages=named)
     with locking.naming(image.recipe):
-        locked = lock.lock(recipe, Digest.of(text), effects, previous=previous, update=update)
+        locked = lock.lock(
+            recipe,
+            Digest.of(text),
+            effects,
+            previous=previous,
+            update=update,
+            rollback=options["allow_rollback"],
+        )
     changed = locking.save(image, locked)
-    for warning in locked.warnings:
-        report("warning", warning)
-    for line in locking.summary(previous, locked.manifest):
+    for warning in (*locked.warnings, *locking.doubts(image, locked.manifest, effects)):
+        session.warn(warning)
+    _tell(session, image, previous, locked.manifest, changed=changed)
+
+
+def _tell(
+    session: Session,
+    image: ImageDirectory,
+    before: Manifest | None,
+    after: Manifest,
+    *,
+    changed: bool,
+) -> None:
+    """Say what came of it, and what to do next."""
+    from imagesmith.cli import documents, locking
+    from imagesmith.model.digest import Digest
+
+    for line in locking.summary(before, after):
         session.note(line)
     if changed:
         session.note(f"next: imagesmith sign {image.path} --key SECRET.asc")
-    digest = Digest.of(documents.read(image.manifest))
-    session.result(str(digest), {"manifest": str(digest), "serial": locked.manifest.serial})
+    digest = str(Digest.of(documents.read(image.manifest)))
+    session.result(digest, {"manifest": digest, "serial": after.serial, "expires": after.expires})

@@ -27,8 +27,7 @@ def command(
     What was written is read back and verified with the signer's own certificate
     before it is saved.
     """
-    from imagesmith.cli import documents
-    from imagesmith.cli.passphrase import asking
+    from imagesmith.cli import documents, trusting
     from imagesmith.errors import UsageError
     from imagesmith.manifest import manifest as manifests
     from imagesmith.trust import detached, signing
@@ -38,20 +37,33 @@ def command(
     image = documents.at(directory)
     raw = documents.read(image.manifest, hint=f"write it: imagesmith lock {image.path}")
     manifest = manifests.parse(raw, document=str(image.manifest))
+    now = int(time.time())
+    for doubt in trusting.doubts(image, manifest, now):
+        session.warn(doubt)
     if key is not None:
-        secret = documents.read(Path(key))
-        made = signing.sign(
-            raw, secret, created=int(time.time()), passphrase=asking(key, passphrase_fd)
-        )
+        made = _signature(raw, key, now, passphrase_fd)
     else:
         made = signing.gpg_signature(raw, str(keyid), run=_run)
     with documents.locked(image):
         if documents.read(image.manifest) != raw:
             raise UsageError(problem=f"{image.manifest}: changed while it was signed")
-        present = documents.read_if_present(image.signatures, limit=documents.MAX_SIGNATURES)
-        documents.write(image.signatures, detached.merge(present, made))
+        present = documents.read_signatures(image.signatures)
+        with documents.about(image.signatures):
+            merged = detached.merge(present, made)
+        documents.write(image.signatures, merged)
     session.note(f"{image.signatures}: signed serial {manifest.serial} of {manifest.name}")
     session.result(str(image.signatures), {"signatures": str(image.signatures)})
+
+
+def _signature(raw: bytes, key: str, now: int, passphrase_fd: int | None) -> bytes:
+    """Sign with the key in a file, which errors about the key name."""
+    from imagesmith.cli import documents
+    from imagesmith.cli.passphrase import asking
+    from imagesmith.trust import signing
+
+    secret = documents.read(Path(key))
+    with documents.about(Path(key)):
+        return signing.sign(raw, secret, created=now, passphrase=asking(key, passphrase_fd))
 
 
 def _run(arguments: list[str], document: bytes) -> bytes:

@@ -164,6 +164,7 @@ def test_rebuilding_believes_no_kept_result(world: World) -> None:
             {"architecture": "amd64", "level": "identical"},
             {"architecture": "arm64", "level": "identical"},
         ],
+        "upstream": [],
     }
 
 
@@ -267,7 +268,7 @@ def test_why_shows_the_chain_from_a_seed(world: World) -> None:
         ("/etc/passwd", "generated"),
         ("/usr/share/doc/libgreet1", "licence libgreet1"),
         ("/etc/os-release", "os-release"),
-        ("/usr/bin", "parent of what lies below it"),
+        ("/usr/bin", "parent of /usr/bin/hello"),
     ],
 )
 def test_why_knows_what_no_seed_leads_to(world: World, path: str, rule: str) -> None:
@@ -313,7 +314,12 @@ def test_trace_exits_9_when_something_is_missing(world: World, tmp_path: Path) -
     )
 
     assert said.status == 9
-    assert "missing: " in said.out
+    assert said.out.splitlines() == [
+        "/usr/bin/hello               seed     -",
+        "/lib64/ld-linux-x86-64.so.2  missing  /usr/bin/hello  searched /lib64/ld-linux-x86-64.so.2",
+        "",
+        "/usr/bin/none  missing  -  hint: there is no such file",
+    ]
     assert [len(each["missing"]) for each in many.json] == [1, 1]
 
 

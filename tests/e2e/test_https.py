@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,7 +49,10 @@ class Site:
 
 
 def local_archive(directory: Path, authority: Authority) -> Path:
-    """Write a signed archive with one package: the authority's certificate."""
+    """Write a signed archive with one package: the authority's certificate.
+
+    Each authority has an archive of its own; stores remember what one has said.
+    """
     files = {"/usr/share/ca-certificates/local/test-ca.crt": authority.pem}
     package = Binary("test-ca", "1.0", "all", deb=make_deb("test-ca", "1.0", "all", files))
     return write_archive(
@@ -57,6 +61,7 @@ def local_archive(directory: Path, authority: Authority) -> Path:
         suite="local",
         architectures=("amd64", "arm64"),
         sign_cleartext=lambda text: cleartext(text, LOCAL_KEY),
+        more={"Origin": f"Local {hashlib.sha256(authority.pem).hexdigest()[:8]}"},
     )
 
 

@@ -9,12 +9,14 @@ import attrs
 import click
 from click.core import ParameterSource
 
+from imagesmith.cli import moment, upstream
 from imagesmith.cli.session import Session, mirrored, shared
 
 if TYPE_CHECKING:
     from imagesmith.audit.expectation import Comparison
     from imagesmith.audit.problem import Problem
     from imagesmith.build.deliver import Delivery
+    from imagesmith.build.upstream import Chain
     from imagesmith.cli.documents import ImageDirectory
     from imagesmith.trust.trusted import TrustedManifest
 
@@ -25,9 +27,31 @@ if TYPE_CHECKING:
     "--rebuild", is_flag=True, help="Build again from the packages, believing nothing derived."
 )
 @click.option(
+    "--upstream",
+    is_flag=True,
+    help="Replay the chain from the archives' keys to each artefact, from what lock kept.",
+)
+@click.option(
+    "--keyring",
+    "keyrings",
+    multiple=True,
+    help="Keyring to look archive keys up in, with --upstream.",
+)
+@click.option(
     "--trust",
     envvar="IMAGESMITH_TRUST",
     help="Trust policy that must accept the manifest's signatures.",
+)
+@click.option(
+    "--allow-rollback",
+    is_flag=True,
+    help="For this run, accept a lower serial than this store has accepted before.",
+)
+@click.option(
+    "--at",
+    callback=moment.seconds,
+    metavar="TIME",
+    help="Judge signatures and expiry at this time (RFC 3339), and serials not at all.",
 )
 @click.option(
     "--manifest",
@@ -42,6 +66,7 @@ def command(ctx: click.Context, /, target: str, **options: Any) -> None:  # noqa
 
     An IMAGE is held against the expectations of a manifest whose signatures the
     trust policy accepts; --rebuild builds from that manifest and compares.
+    --upstream works offline from the store that lock filled, years later too.
     """
     session: Session = ctx.obj
     path = Path(target)
@@ -50,7 +75,10 @@ def command(ctx: click.Context, /, target: str, **options: Any) -> None:  # noqa
         found = _directory(session, target, options)
     else:
         found = _archive(session, path, options)
+    if options["upstream"]:
+        found = _replayed(session, found, options)
     lines = [str(problem) for problem in found.problems]
+    lines += [line for chain in found.chains for line in upstream.lines(chain)]
     lines += [f"{each.arch}: {each.level}" for each in found.comparisons if not each.problems]
     session.result(
         "\n".join([*lines, f"{target}: {_verdict(found)}"]),
@@ -59,6 +87,7 @@ def command(ctx: click.Context, /, target: str, **options: Any) -> None:  # noqa
             "manifest": _authority(found.trusted),
             "problems": [problem.to_json() for problem in found.problems],
             "images": [{"architecture": f.arch, "level": f.level} for f in found.comparisons],
+            "upstream": [upstream.document(chain) for chain in found.chains],
         },
     )
     ctx.exit(1 if found.problems else 0)
@@ -70,6 +99,8 @@ class Findings:
 
     problems: tuple[Problem, ...]
     comparisons: tuple[Comparison, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    """What archives vouch for, if that was asked."""
     trusted: TrustedManifest | None = None
     """What things were held against."""
 
@@ -96,8 +127,21 @@ def _authority(trusted: TrustedManifest | None) -> dict[str, Any] | None:
         "digest": str(trusted.digest),
         "name": trusted.manifest.name,
         "serial": trusted.manifest.serial,
+        "expires": trusted.manifest.expires,
         "signers": [accepted.primary for accepted in trusted.verdict.accepted],
     }
+
+
+def _trusted(session: Session, image: ImageDirectory, options: dict[str, Any]) -> TrustedManifest:
+    from imagesmith.cli import trusting
+
+    return trusting.manifest(
+        session,
+        image,
+        options["trust"],
+        at=options["at"],
+        allow_rollback=options["allow_rollback"],
+    )
 
 
 def _mtrees(image: ImageDirectory, trusted: TrustedManifest) -> list[Problem]:
@@ -114,10 +158,10 @@ def _mtrees(image: ImageDirectory, trusted: TrustedManifest) -> list[Problem]:
 
 def _directory(session: Session, target: str, options: dict[str, Any]) -> Findings:
     """Check signatures, recipe and mtrees of a manifest's directory."""
-    from imagesmith.cli import documents, trusting
+    from imagesmith.cli import documents
 
     image = documents.at(target)
-    trusted = trusting.manifest(session, image, options["trust"])
+    trusted = _trusted(session, image, options)
     problems = _mtrees(image, trusted)
     if not options["rebuild"]:
         return Findings(problems=tuple(problems), trusted=trusted)
@@ -142,21 +186,30 @@ def _rebuilt(
     return deliver.build(trusted, arches, effects, recorded=image.recorded)
 
 
+def _replayed(session: Session, found: Findings, options: dict[str, Any]) -> Findings:
+    """Add what the archives say of the artefacts."""
+    assert found.trusted is not None, "without a manifest nobody comes here"
+    replay = upstream.replay(session, found.trusted.manifest, options)
+    problems = _told(*found.problems, *replay.problems)
+    return attrs.evolve(found, problems=problems, chains=replay.chains)
+
+
 def _archive(session: Session, path: Path, options: dict[str, Any]) -> Findings:
     """Check an archive by itself, against its manifest, and against a rebuild of it."""
-    from imagesmith.cli import auditing, trusting
+    from imagesmith.cli import auditing
     from imagesmith.errors import UsageError
 
     found = auditing.read(path)
     beside = _manifest_of(found.reference, options["directory"])
     if beside is None:
         hint = "name its directory with --manifest DIR"
-        if options["rebuild"] or options["asked"]:
+        demands = options["rebuild"] or options["upstream"] or options["asked"]
+        if demands or options["at"] is not None:
             raise UsageError(problem=f"{path}: no manifest to hold it against", hint=hint)
         session.note(f"{path}: not held against a manifest; {hint}")
         alone = auditing.check(found, None, None)
         return Findings(problems=_told(*found.problems, *(p for c in alone for p in c.problems)))
-    trusted = trusting.manifest(session, beside, options["trust"])
+    trusted = _trusted(session, beside, options)
     checked = auditing.check(found, trusted.manifest, beside)
     comparisons = tuple(each.comparison for each in checked if each.comparison)
     problems = [*found.problems, *(p for each in checked for p in each.problems)]

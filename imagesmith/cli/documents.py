@@ -16,7 +16,7 @@ from pathlib import Path
 
 import attrs
 
-from imagesmith.errors import HostError, UsageError
+from imagesmith.errors import HostError, SignatureError, UsageError
 from imagesmith.manifest.table import MAX_BYTES
 
 MAX_SIGNATURES = 64 * 1024
@@ -80,25 +80,49 @@ def locked(image: ImageDirectory) -> Iterator[None]:
 
 def read(path: Path, *, limit: int = MAX_BYTES, hint: str | None = None) -> bytes:
     """Return a file's bytes; HostError if it cannot be read or is larger than `limit`."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        raise refused(path, error, hint=hint) from None
+    content = read_start(path, limit=limit, hint=hint)
     if len(content) > limit:
         raise HostError(path=str(path), problem=f"larger than {limit} bytes")
     return content
 
 
+def read_start(path: Path, *, limit: int, hint: str | None = None) -> bytes:
+    """Return a file's bytes, but one more than `limit` at most: for whoever judges the size.
+
+    A FIFO that nobody writes to is empty; nobody waits for a document.
+    """
+    try:
+        with open(path, "rb", opener=_at_once) as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise refused(path, error, hint=hint) from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
 def read_if_present(path: Path, *, limit: int = MAX_BYTES) -> bytes | None:
     """Return a file's bytes, or None if there is no such file."""
+    return read(path, limit=limit) if is_present(path) else None
+
+
+def read_signatures(path: Path) -> bytes | None:
+    """Return the start of a file of signatures that is long enough to be judged, or None."""
+    return read_start(path, limit=MAX_SIGNATURES) if is_present(path) else None
+
+
+def is_present(path: Path) -> bool:
+    """Say whether there is anything at `path`, be it a link to nowhere."""
     try:
         path.lstat()
     except FileNotFoundError:
-        return None
+        return False
     except OSError as error:
         raise refused(path, error) from None
-    return read(path, limit=limit)
+    return True
 
 
 def write(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
@@ -120,6 +144,15 @@ def write(path: Path, content: bytes, *, mode: int = 0o644) -> bool:
     except OSError as error:
         raise refused(path, error) from None
     return True
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Name the file in what is wrong with the signatures or keys in it."""
+    try:
+        yield
+    except SignatureError as error:
+        raise attrs.evolve(error, document=str(path)) from None
 
 
 def refused(path: Path, error: OSError, *, hint: str | None = None) -> HostError:

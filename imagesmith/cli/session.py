@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # what a command does not use is not imported
     from imagesmith.build.effects import Effects
     from imagesmith.cli.configuration import Configuration
     from imagesmith.fetch import Fetcher
+    from imagesmith.store import Store
+    from imagesmith.trust.opinion import Opinion
     from imagesmith.trust.policy import Policy
 
 
@@ -55,6 +57,13 @@ class Session:
             configuration.directory(os.environ, "XDG_CACHE_HOME", ".cache") / "store"
         )
 
+    @cached_property
+    def opened(self) -> Store:
+        """The store, opened by the first who needs it."""
+        from imagesmith.store import Store
+
+        return Store.open(self.store_path)
+
     def effects(
         self, *, mirrors: tuple[str, ...] = (), keyrings: tuple[str, ...] | None = None
     ) -> Effects:
@@ -64,18 +73,19 @@ class Session:
         """
         from imagesmith.build.effects import Effects
         from imagesmith.cli import progress
-        from imagesmith.store import Store
 
-        store = Store.open(self.store_path)
-        click.get_current_context().with_resource(store.in_use())
+        click.get_current_context().with_resource(self.opened.in_use())
         return Effects(
-            store=store,
+            store=self.opened,
             stream=None if self.offline else self._stream,
             mirrors=self._mirrors(mirrors),
             certificates=() if keyrings is None else self._certificates(keyrings),
+            opinion=None if keyrings is None else self.opinion,
             now=int(time.time()),
             jobs=self.jobs or self.configuration.jobs or len(os.sched_getaffinity(0)),
             progress=progress.reporter(self.progress, sys.stderr, quiet=self.quiet),
+            note=self.detail,
+            warn=self.warn,
         )
 
     def _certificates(self, keyrings: tuple[str, ...]) -> tuple[bytes, ...]:
@@ -128,7 +138,7 @@ class Session:
     def policy(self, option: str | None) -> Policy:
         """Read the trust policy that was named, or the configured one."""
         from imagesmith.cli import configuration, documents
-        from imagesmith.trust import policy
+        from imagesmith.trust import keyring, policy
 
         default = configuration.directory(os.environ, "XDG_CONFIG_HOME", ".config") / "trust.toml"
         named = Path(option) if option else self.configuration.trust
@@ -137,9 +147,18 @@ class Session:
             raise UsageError(problem="no trust policy", hint=hint)
         path = named or default
         text = documents.read(path)
-        return policy.parse(
-            text, document=str(path), read=lambda name: documents.read(path.parent / name)
-        )
+
+        def certificate(name: str) -> bytes:
+            return documents.read_start(path.parent / name, limit=keyring.MAX_OCTETS)
+
+        return policy.parse(text, document=str(path), read=certificate)
+
+    @cached_property
+    def opinion(self) -> Opinion | None:
+        """Who else must accept a signature: pysequoia where it is installed."""
+        from imagesmith.trust import opinion
+
+        return opinion.sequoia(now=int(time.time()))
 
     def note(self, text: str) -> None:
         """Tell people something on stderr, unless quiet."""
@@ -147,6 +166,13 @@ class Session:
 
         if not self.quiet:
             click.echo(shown(text), err=True)
+
+    def warn(self, text: str) -> None:
+        """Tell people on stderr what they should look at, unless quiet."""
+        from imagesmith.cli.app import report
+
+        if not self.quiet:
+            report("warning", text)
 
     def detail(self, text: str) -> None:
         """Tell people who asked for more."""
@@ -163,6 +189,12 @@ class Session:
             click.echo(json.dumps(document, indent=2, ensure_ascii=True))
         else:
             click.echo(shown(text))
+
+    def drawing(self, text: str) -> None:
+        """Print a result whose pieces were made safe for a terminal, coloured where wanted."""
+        from imagesmith.cli.app import colour
+
+        click.echo(text, color=colour(sys.stdout))
 
 
 def shared(command: Callable[..., Any]) -> Callable[..., Any]:

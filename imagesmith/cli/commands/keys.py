@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagesmith.cli.session import Session, shared
+from imagesmith.model.moment import rfc3339
 
 if TYPE_CHECKING:
-    from imagesmith.trust.describe import CertificateSummary, KeySummary
+    from imagesmith.trust.describe import CertificateSummary, KeySummary, RefusedCertificate
 
 YEAR = 365 * 24 * 3600
 
@@ -74,61 +75,75 @@ def show(session: Session, file: str, *, policy: bool) -> None:
     With --policy, print a trust policy to start from; it belongs beside FILE.
     """
     from imagesmith.cli import documents
-    from imagesmith.trust import describe
+    from imagesmith.trust import describe, keyring
 
-    found = describe.describe(documents.read(Path(file)), int(time.time()))
+    octets = documents.read_start(Path(file), limit=keyring.MAX_OCTETS)
+    with documents.about(Path(file)):
+        found = describe.describe(octets, int(time.time()))
     render = _signer if policy else _certificate
     text = "\n\n".join("\n".join(render(each, Path(file))) for each in found)
     session.result(text, [_document(each) for each in found])
 
 
-def _signer(summary: CertificateSummary, file: Path) -> list[str]:
+def _signer(found: CertificateSummary | RefusedCertificate, file: Path) -> list[str]:
     """Render one certificate as the signer of a trust policy."""
     from imagesmith.errors import UsageError
     from imagesmith.manifest import table as toml
+    from imagesmith.trust.describe import RefusedCertificate
 
-    if summary.has_secret:
+    if isinstance(found, RefusedCertificate):
+        raise UsageError(problem=f"{file}: no signer can be made of it: {found.problem}")
+    if found.has_secret:
         hint = "a policy names the public half, such as SECRET.pub.asc"
         raise UsageError(problem=f"{file}: a secret key", hint=hint)
 
     return [
         "[[signer]]",
-        f"fingerprint = {toml.string(summary.primary.fingerprint)}",
+        f"fingerprint = {toml.string(found.primary.fingerprint)}",
         f"certificate = {toml.string(file.name)}",
     ]
 
 
-def _certificate(summary: CertificateSummary, _file: Path) -> list[str]:
+def _certificate(found: CertificateSummary | RefusedCertificate, _file: Path) -> list[str]:
     """Render one certificate for people."""
-    secret = " (with its secret key)" if summary.has_secret else ""
-    lines = [f"{summary.primary.fingerprint}{secret}"]
-    lines += [f"  user id: {user_id}" for user_id in summary.user_ids]
-    lines += _key("primary", summary.primary)
-    for subkey in summary.subkeys:
+    from imagesmith.trust.describe import RefusedCertificate
+
+    if isinstance(found, RefusedCertificate):
+        return [found.fingerprint or "a key of another version", f"  refused: {found.problem}"]
+    secret = " (with its secret key)" if found.has_secret else ""
+    lines = [f"{found.primary.fingerprint}{secret}"]
+    lines += [f"  user id: {user_id}" for user_id in found.user_ids]
+    lines += [f"  user id, not certified by the key: {name}" for name in found.unproven_user_ids]
+    lines += _key("primary", found.primary)
+    for subkey in found.subkeys:
         lines += _key(f"subkey {subkey.fingerprint}", subkey)
-    return lines + [f"  note: {note}" for note in summary.notes]
+    lines += [f"  designated revoker, not obeyed: {name}" for name in found.revokers]
+    return lines + [f"  note: {note}" for note in found.notes]
 
 
 def _key(label: str, key: KeySummary) -> list[str]:
     can = ", ".join(key.capabilities) or "nothing"
-    lines = [f"  {label}: {key.algorithm}, can {can}, created {_time(key.created)}"]
-    lines[0] += f", expires {_time(key.expires)}" if key.expires is not None else ", no expiry"
+    lines = [f"  {label}: {key.algorithm}, can {can}, created {rfc3339(key.created)}"]
+    lines[0] += f", expires {rfc3339(key.expires)}" if key.expires is not None else ", no expiry"
     if key.revoked:
-        lines.append(f"    revoked: {key.revoked}")
+        made = rfc3339(key.revoked.at)
+        lines.append(
+            f"    revoked for all time, at {made}"
+            if key.revoked.hard
+            else f"    revoked from {made} on"
+        )
     if key.problem and not key.problem.startswith("KEY_NOT_SIGNING"):
         lines.append(f"    not usable for signing: {key.problem}")
     return lines
 
 
-def _document(summary: CertificateSummary) -> dict[str, Any]:
+def _document(found: CertificateSummary | RefusedCertificate) -> dict[str, Any]:
     """Return one certificate for --json, the primary key's fingerprint first."""
     import attrs
 
-    return {"fingerprint": summary.primary.fingerprint, **attrs.asdict(summary)}
+    from imagesmith.trust.describe import CertificateSummary
 
-
-def _time(seconds: int) -> str:
-    from datetime import UTC, datetime, timedelta
-
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    known = (
+        {"fingerprint": found.primary.fingerprint} if isinstance(found, CertificateSummary) else {}
+    )
+    return {**known, **attrs.asdict(found)}

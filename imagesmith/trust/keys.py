@@ -13,8 +13,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
-from imagesmith.errors import SignatureError
 from imagesmith.trust import keypacket, packets
+from imagesmith.trust import signature as signatures
 from imagesmith.trust.guard import guard
 from imagesmith.trust.keypacket import PublicKey, SecretKey, parse_secret
 from imagesmith.trust.packets import Tag
@@ -36,12 +36,8 @@ _PREHASHED = {
 }
 """Class names in cryptography.hazmat.primitives.hashes by OpenPGP's hash numbers."""
 
-_SIGNATURE_NUMBERS = {1: 1, 3: 1, 19: 2, 22: 2}
-"""How many numbers a signature has, by public-key algorithm (RFC 9580 §5.2.3)."""
-
 _HALF = 32
 """Octets of each half of an Ed25519 signature."""
-
 
 _REMEMBERED = 64
 """Public keys in memory: a hostile certificate has hundreds of signatures by one key."""
@@ -66,7 +62,7 @@ class _KeyPacket(Protocol):
 
 def verify(key: PublicKey, hash_algorithm: int, digest: bytes, material: bytes) -> bool:
     """Say whether `material`, a signature's numbers, is `key`'s signature of `digest`."""
-    numbers = _numbers(key.algorithm, material)
+    numbers = signatures.numbers(key.algorithm, material)
     if key.problem is not None:
         raise refuse(Reason(key.problem.reason), key.problem.detail)
     with guard(Reason.SIG_BAD, "the key or the signature cannot be computed with"):
@@ -105,21 +101,6 @@ def protect(key: SecretKey, passphrase: str) -> SecretKey:
         decoded = _decode(key.body)
         decoded.protect(passphrase, SymmetricKeyAlgorithm.AES256, HashAlgorithm.SHA256)
         return _encode(decoded)
-
-
-def _numbers(algorithm: int, material: bytes) -> tuple[int, ...]:
-    """Return the numbers of a signature: exactly as many as the algorithm has (S16)."""
-    numbers = []
-    at = 0
-    for _ in range(_SIGNATURE_NUMBERS.get(algorithm, 0)):
-        try:
-            number, at = packets.read_number(material, at)
-        except SignatureError as error:
-            raise refuse(Reason.SIG_MALFORMED, error.problem) from error
-        numbers.append(int.from_bytes(number, "big"))
-    if at != len(material) or not numbers:
-        raise refuse(Reason.SIG_MALFORMED, "signature has the wrong number of integers")
-    return tuple(numbers)
 
 
 @lru_cache(maxsize=_REMEMBERED)

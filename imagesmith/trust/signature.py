@@ -15,7 +15,7 @@ from enum import IntEnum
 import attrs
 
 from imagesmith.errors import SignatureError
-from imagesmith.trust import packets
+from imagesmith.trust import packets, shapes
 from imagesmith.trust.verdict import Reason, Rejected, refuse
 
 MAX_SUBPACKETS = 256
@@ -61,8 +61,6 @@ class Sub(IntEnum):
 CRITICAL_KNOWN = frozenset({2, 3, 4, 5, 6, 7, 9, 11, 12, 16, *range(20, 31), 32, 33, 35})
 """Subpackets that may be marked critical (openpgp.md S14); notations then fail by themselves."""
 
-_WIDTHS = {Sub.CREATED: 4, Sub.LIFETIME: 4, Sub.KEY_LIFETIME: 4, Sub.ISSUER: 8}
-
 HASHES = {
     1: "md5",
     2: "sha1",
@@ -78,6 +76,11 @@ HASHES = {
 
 STRONG_HASHES = {8: "SHA256", 9: "SHA384", 10: "SHA512"}
 """The hashes accepted for anything but revocations (openpgp.md S11, S19)."""
+OTHER_HASHES = frozenset({11, 12, 14})
+"""SHA-224 and SHA-3: not accepted here and accepted elsewhere, so what they sign restricts."""
+
+_NUMBERS = {1: 1, 3: 1, 17: 2, 19: 2, 22: 2}
+"""How many numbers a signature has, by public-key algorithm (RFC 9580 §5.2.3)."""
 
 _VERSION = 4
 _FIXED_OCTETS = 6
@@ -130,6 +133,11 @@ class Signature:
         return None if lifetime is None else self.created + lifetime
 
     @property
+    def has_many_lifetimes(self) -> bool:
+        """Whether it says more than once how long it lives, so that readers may differ."""
+        return len(self.values(Sub.LIFETIME)) > 1
+
+    @property
     def flags(self) -> int | None:
         """The key flags that every flags subpacket grants (first octet); None without any."""
         granted = [body[0] if body else 0 for body in self.values(Sub.KEY_FLAGS)]
@@ -155,21 +163,23 @@ class Signature:
             return set(self.issuer_fingerprints) == {fingerprint}
         return fingerprint[-_KEY_ID_DIGITS:] in self.issuer_ids
 
+    def hints_at(self, fingerprint: str) -> bool:
+        """Say whether this key is among all that is stated, contradictions or not."""
+        return (
+            fingerprint in self.issuer_fingerprints
+            or fingerprint[-_KEY_ID_DIGITS:] in self.issuer_ids
+        )
+
     @property
     def is_anonymous(self) -> bool:
         """Whether no issuer is stated at all."""
         return not self.issuer_fingerprints and not self.issuer_ids
 
     def embedded(self) -> Iterator[Signature]:
-        """Yield the embedded signatures of both areas that can be read and embed none."""
+        """Yield the embedded signatures of both areas."""
         for sub in (*self.hashed, *self.unhashed):
             if sub.type == Sub.EMBEDDED:
-                try:
-                    inner = parse(sub.body)
-                except SignatureError:
-                    continue
-                if all(each.type != Sub.EMBEDDED for each in (*inner.hashed, *inner.unhashed)):
-                    yield inner
+                yield parse(sub.body, is_embedded=True)
 
     def critical_problem(self) -> Rejected | None:
         """Return the finding when a critical subpacket is not understood."""
@@ -182,8 +192,8 @@ class Signature:
         return None
 
 
-def parse(body: bytes) -> Signature:
-    """Read the body of a signature packet."""
+def parse(body: bytes, *, is_embedded: bool = False) -> Signature:
+    """Read the body of a signature packet; an embedded one embeds no other."""
     if not body or body[0] != _VERSION:
         raise _version_problem(body)
     if len(body) < _FIXED_OCTETS:
@@ -194,6 +204,8 @@ def parse(body: bytes) -> Signature:
         raise refuse(Reason.SIG_MALFORMED, "signature is cut short")
     hashed = _subpackets(hashed_area, MAX_SUBPACKETS)
     unhashed = _subpackets(unhashed_area, MAX_SUBPACKETS - len(hashed))
+    for sub in (*hashed, *unhashed):
+        _check(sub, is_embedded=is_embedded)
     return Signature(
         body=body,
         type=body[1],
@@ -202,10 +214,25 @@ def parse(body: bytes) -> Signature:
         created=_created(hashed),
         signed_part=body[:end],
         hashed=hashed,
-        unhashed=tuple(sub for sub in unhashed if len(sub.body) == _width(sub)),
+        unhashed=unhashed,
         left=body[after : after + 2],
         material=body[after + 2 :],
     )
+
+
+def numbers(algorithm: int, material: bytes) -> tuple[int, ...]:
+    """Return the numbers of a signature: exactly as many as the algorithm has (S16)."""
+    found = []
+    at = 0
+    for _ in range(_NUMBERS.get(algorithm, 0)):
+        try:
+            number, at = packets.read_number(material, at)
+        except SignatureError as error:
+            raise refuse(Reason.SIG_MALFORMED, error.problem) from error
+        found.append(int.from_bytes(number, "big"))
+    if at != len(material) or not found:
+        raise refuse(Reason.SIG_MALFORMED, "signature has the wrong number of integers")
+    return tuple(found)
 
 
 def stated_type(body: bytes) -> int | None:
@@ -247,13 +274,19 @@ def _subpackets(area: bytes, limit: int) -> tuple[Subpacket, ...]:
     return tuple(found)
 
 
-def _width(sub: Subpacket) -> int:
-    return next((octets for kind, octets in _WIDTHS.items() if kind == sub.type), len(sub.body))
+def _check(sub: Subpacket, *, is_embedded: bool) -> None:
+    """Refuse a subpacket of another shape than its kind has."""
+    if sub.type == Sub.EMBEDDED:
+        if is_embedded:
+            raise refuse(Reason.SIG_MALFORMED, "embedded signature embeds another")
+        inner = parse(sub.body, is_embedded=True)
+        if inner.key_algorithm in _NUMBERS:
+            numbers(inner.key_algorithm, inner.material)
+    elif not shapes.is_well_formed(sub.type, sub.body):
+        raise refuse(Reason.SIG_MALFORMED, f"subpacket {sub.type} is malformed")
 
 
 def _created(hashed: tuple[Subpacket, ...]) -> int:
-    if any(len(sub.body) != _width(sub) for sub in hashed):
-        raise refuse(Reason.SIG_MALFORMED, "subpacket has the wrong length")
     times = [sub.body for sub in hashed if sub.type == Sub.CREATED]
     if len(times) != 1:
         raise refuse(

@@ -102,7 +102,6 @@ class TestVerify:
             ("ed25519", pgp.number(1) * 3),
             ("rsa2048", pgp.number(1) + b"\0"),
             ("rsa2048", b"\0\x09\0\xff"),
-            ("dsa", pgp.number(1) * 2),
         ],
     )
     def test_wants_the_right_numbers(self, kind: str, material: bytes) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from builders.openpgp_vectors import (
     algorithms,
     files,
+    hidden,
     revocations,
     self_signatures,
     signatures,
@@ -56,6 +57,7 @@ VECTORS = (
     *versions.vectors(),
     *algorithms.vectors(),
     *self_signatures.vectors(),
+    *hidden.vectors(),
     *subkeys.vectors(),
     *revocations.vectors(),
     *timeline.vectors(),

@@ -17,8 +17,12 @@ MALFORMED = (
     "reason",
     "target",
     "embedded signature",
+    "embedded signature (a number cut short)",
+    "embedded signature (a number too many)",
     "issuer fingerprint",
     "recipient",
+    "attested certification",
+    "ciphersuite",
 )
 GNUPG = {
     # gpgv accepts, we do not
@@ -129,7 +133,18 @@ GNUPG = {
         "newer self-signature with another issuer",
         "newer self-signature with two issuers",
         "newer self-signature with no issuer",
+        "newer self-signature with a malformed hint",
+        "newer self-signature with a recipient of no version",
+        "rights withdrawn before a SHA-1 self-signature",
+        "expiry stated before a SHA-1 direct-key signature",
+        "revoked user id beside a user attribute",
+        "revoked user id beside a SHA-1 self-signature",
         "revocation with an empty reason",
+    ),
+    "takes user attributes for user ids": (
+        "user attribute alone",
+        "user attribute beside a SHA-1 self-signature",
+        "user attribute with a subkey",
     ),
     "joins certificates of one key": ("the same primary key twice",),
     # we accept, gpgv does not

@@ -323,13 +323,24 @@ def _newer() -> tuple[Vector, ...]:
         "two lifetimes": (
             newer + fingerprint + pgp.lifetime(1) + pgp.lifetime(0),
             own,
-            "CERT_SELF_SIGNATURE_REFUSED",
+            "KEY_NOT_SIGNING",
             "",
         ),
-        "another issuer": (newer + another, own, "CERT_SELF_SIGNATURE_REFUSED", ""),
-        "two issuers": (newer + fingerprint + another, own, "CERT_SELF_SIGNATURE_REFUSED", ""),
+        "another issuer": (newer + another, own, "KEY_NOT_SIGNING", ""),
+        "two issuers": (newer + fingerprint + another, own, "KEY_NOT_SIGNING", ""),
         "no issuer": (newer, b"", "KEY_NOT_SIGNING", hint),
-        "a malformed hint": (newer + fingerprint, own + pgp.sub(2, bytes(8)), None, ""),
+        "a malformed hint": (
+            newer + fingerprint,
+            own + pgp.sub(2, bytes(8)),
+            "CERT_MALFORMED",
+            "S16: readers differ, and who read it would be restricted by it",
+        ),
+        "a recipient of no version": (
+            newer + fingerprint,
+            own + pgp.sub(35, bytes(3)),
+            "CERT_MALFORMED",
+            "",
+        ),
     }
     content = ALICE.prefixed, pgp.named(b"Alice <alice@example.org>")
     return tuple(

@@ -16,6 +16,7 @@ from builders.openpgp_vectors.cast import (
     NOTATION,
     PLAIN,
     SIGNED,
+    SIGNER,
     SUBKEYED,
     Vector,
     raw,
@@ -222,29 +223,40 @@ def _numbers() -> Iterator[Vector]:
         yield Vector(name, frame(2, body[:start] + material), PLAIN, reason)
 
 
+_STRICTER_SHAPES = {
+    "issuer": "S16: a key id has eight octets",
+    "ciphersuite": "S16: a cipher has a mode; sqv of old does not look",
+}
+
+
 def _malformed() -> Iterator[Vector]:
     """Yield subpackets of known kinds in other shapes; where they stand makes no difference."""
     said, hint = _CREATED + _BY_ALICE, pgp.issuer(ALICE)
+    inner = pgp.back_signature(ALICE, SIGNER)
     for kind, name, body in (
         (2, "creation time", b"\0" * 8),
         (3, "lifetime", b"\0"),
         (4, "exportable", b""),
         (5, "trust", b"\0"),
-        (6, "expression", b""),
+        (6, "expression", b"a"),
         (7, "revocable", b"\0\0"),
         (9, "key lifetime", b"\0" * 5),
-        (12, "revoker", b"\x80\x16"),
+        (12, "revoker", b"\x40\x16" + bytes(20)),
         (16, "issuer", b"\0" * 7),
         (20, "notation", NOTATION + b"\0"),
         (25, "primary user id", b""),
         (29, "reason", b""),
         (31, "target", b"\1"),
         (32, "embedded signature", b"\x04\x19"),
+        (32, "embedded signature (a number cut short)", inner[:-1]),
+        (32, "embedded signature (a number too many)", inner + pgp.number(1)),
         (33, "issuer fingerprint", b"\x04" + bytes(19)),
         (35, "recipient", b"\x05" + bytes(20)),
+        (37, "attested certification", bytes(8)),
+        (39, "ciphersuite", b"\x09"),
     ):
         odd = pgp.sub(kind, body)
-        stricter = "S16: a key id has eight octets" if name == "issuer" else ""
+        stricter = _STRICTER_SHAPES.get(name, "")
         for where, made in (
             ("hashed", raw(said + odd)),
             ("unhashed", raw(said, unhashed=hint + odd)),

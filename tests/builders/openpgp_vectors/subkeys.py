@@ -71,16 +71,22 @@ def _subkeys() -> tuple[Vector, ...]:
         ),
         Vector("back-signature unhashed", BY_SUBKEY, bound(unhashed_back), None),
         Vector(
+            "back-signature, and one by an unknown hash unhashed",
+            BY_SUBKEY,
+            bound(_with_unknown_back()),
+            None,
+        ),
+        Vector(
             "back-signature unreadable",
             BY_SUBKEY,
             bound(pgp.bind(ALICE, SIGNER, back=b"\x04\x19")),
-            "SUBKEY_UNBOUND",
+            "CERT_MALFORMED",
         ),
         Vector(
             "back-signature that embeds another",
             BY_SUBKEY,
             bound(pgp.bind(ALICE, SIGNER, back=nested)),
-            "SUBKEY_UNBOUND",
+            "CERT_MALFORMED",
             stricter="S16: an embedded signature embeds no other",
         ),
         Vector(
@@ -155,6 +161,16 @@ def _subkeys() -> tuple[Vector, ...]:
             "another subkey is broken", BY_SUBKEY, early + frame(14, b"\x04\0\0\0\0\x63rest"), None
         ),
     )
+
+
+def _with_unknown_back() -> bytes:
+    """Write a good binding into which somebody put a second back-signature."""
+    back = pgp.back_signature(ALICE, SIGNER)
+    unknown = back[:3] + b"\x63" + back[4:]
+    said = pgp.at(T0) + pgp.issuer_fingerprint(ALICE) + pgp.flags(0x02) + pgp.sub(32, back)
+    content = ALICE.prefixed, SIGNER.prefixed
+    more = pgp.issuer(ALICE) + pgp.sub(32, unknown)
+    return frame(2, pgp.signature(0x18, ALICE, content, hashed=said, unhashed=more))
 
 
 def _bindings() -> tuple[Vector, ...]:

@@ -45,6 +45,10 @@ _POINT_OCTETS = {
 }
 """Octets of a public point with its prefix."""
 _POINT_PREFIX = {ECDSA: 0x04, EDDSA: 0x40}
+_FIELD = 2**255 - 19
+_EIGHTH = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER = frozenset({0, 1, _FIELD - 1, _EIGHTH, _FIELD - _EIGHTH})
+"""The y coordinates of Edwards points of order 1, 2, 4 and 8 (RFC 8032 §5.1)."""
 
 _NUMBERS = {
     RSA: 2,
@@ -82,6 +86,11 @@ class PublicKey:
     """40 lower-case hexadecimal digits."""
     problem: Rejected | None
     """Why signatures by this key never count, whatever its certificate says."""
+
+    @property
+    def numbers(self) -> bytes:
+        """Its algorithm and numbers: what is the same key, whenever it is said to be made."""
+        return self.body[_FIXED_OCTETS - 1 :]
 
     @property
     def prefixed(self) -> bytes:
@@ -181,7 +190,14 @@ def _weakness(algorithm: int, curve: bytes, numbers: tuple[bytes, ...]) -> Rejec
         return Rejected(Reason.KEY_ALGORITHM, f"{name} on curve {curve.hex()} is not accepted")
     if len(numbers[0]) != octets or numbers[0][0] != _POINT_PREFIX[algorithm]:
         return Rejected(Reason.KEY_MALFORMED, "point of the wrong size or form")
+    if algorithm == EDDSA and _is_of_small_order(numbers[0][1:]):
+        return Rejected(Reason.KEY_WEAK, "Ed25519 point of small order: anybody can sign for it")
     return None
+
+
+def _is_of_small_order(point: bytes) -> bool:
+    """Say so of every encoding; the highest bit is the sign of x."""
+    return int.from_bytes(point, "little") % 2**255 % _FIELD in _SMALL_ORDER
 
 
 def _rsa_weakness(modulus: int, exponent: int) -> Rejected | None:

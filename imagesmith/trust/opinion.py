@@ -58,12 +58,15 @@ def confirm(
 
 
 def sequoia(now: int) -> Opinion | None:
-    """Return pysequoia where it is installed; `now` is the time of the system's clock."""
+    """Return pysequoia where it is installed; `now` is the time of the system's clock.
+
+    One that is installed and cannot be used is a HostError, never silence.
+    """
     try:
         import pysequoia  # noqa: F401 - whether it can be
-    except ModuleNotFoundError:
-        return None
-    except ImportError as error:
+    except (ImportError, OSError, RuntimeError, SystemError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "pysequoia":
+            return None
         hint = "install it again, or remove it"
         raise HostError(path="pysequoia", problem=str(error).lower(), hint=hint) from None
     return Opinion("pysequoia", _version, now, _objection)

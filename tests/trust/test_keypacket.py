@@ -66,6 +66,27 @@ class TestParsePublic:
         assert found.problem is not None
         assert (reason, 40) == (found.problem.reason, len(found.fingerprint))
 
+    @pytest.mark.parametrize(
+        "point",
+        [
+            "00" * 32,
+            "00" * 31 + "80",
+            "01" + "00" * 31,
+            "ec" + "ff" * 30 + "7f",
+            "ed" + "ff" * 30 + "7f",
+            "ee" + "ff" * 31,
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        ],
+    )
+    def test_a_point_of_small_order_is_nobodys(self, point: str) -> None:
+        """One signature by it holds for every document, or for one in a few."""
+        number = pgp.number(int(f"40{point}", 16))
+        found = keypacket.parse_public(fields(22, b"\x09" + pgp.ED25519_OID + number))
+
+        assert found.problem is not None
+        assert found.problem.reason == Reason.KEY_WEAK
+
     @pytest.mark.parametrize("body", [b"", b"\x04\0\0\0\0", b"\x06" + bytes(40), b"\x04" * 65536])
     def test_refuses_other_versions(self, body: bytes) -> None:
         """Only version 4 keys have a fingerprint here."""

@@ -171,6 +171,19 @@ class TestSequoia:
 
         assert opinion.sequoia(NOW) is None
 
+    def test_is_an_error_where_half_of_it_is_missing(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """As after an upgrade of Python: the package is there, its library is not."""
+        (tmp_path / "pysequoia").mkdir()
+        (tmp_path / "pysequoia" / "__init__.py").write_text("from .pysequoia import *")
+        monkeypatch.delitem(sys.modules, "pysequoia")
+        monkeypatch.delitem(sys.modules, "pysequoia.pysequoia")
+        monkeypatch.syspath_prepend(tmp_path)
+
+        with pytest.raises(HostError, match="no module named"):
+            opinion.sequoia(NOW)
+
     def test_is_an_error_where_it_is_broken(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:

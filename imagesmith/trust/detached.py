@@ -29,7 +29,8 @@ def merge(existing: bytes | None, new: bytes) -> bytes:
     """Add the signatures of `new` to a file and return it as one armoured block.
 
     A signature already there whose issuer signed again is replaced; all others
-    are kept as they are, readable or not.
+    are kept as they are, readable or not.  SignatureError if the file would be one
+    that `read` refuses.
     """
     added = _signatures(new)
     replaced = {issuer for packet in added for issuer in _issuers(packet)}
@@ -39,7 +40,9 @@ def merge(existing: bytes | None, new: bytes) -> bytes:
         if packet not in added and not replaced.intersection(_issuers(packet))
     ]
     octets = b"".join(packets.frame(packet.tag, packet.body) for packet in (*kept, *added))
-    return armour.encode(octets, armour.SIGNATURE)
+    merged = armour.encode(octets, armour.SIGNATURE)
+    _signatures(merged)
+    return merged
 
 
 def _signatures(octets: bytes) -> tuple[Packet, ...]:

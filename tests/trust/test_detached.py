@@ -69,6 +69,15 @@ class TestMerge:
 
         assert bodies(odd, BY_ALICE) == merged(odd, BY_ALICE)
 
+    def test_makes_no_file_that_is_too_large_to_be_read(self) -> None:
+        """One signature more than is read would spoil those that are there."""
+        keys = (pgp.make_key(str(each)) for each in range(detached.MAX_SIGNATURES))
+        full = b"".join(pgp.detached(b"x", each) for each in keys)
+
+        with pytest.raises(SignatureError) as e:
+            detached.merge(full, BY_ALICE)
+        assert e.value.reasons == (Reason.LIMIT,)
+
     def test_refuses_files_that_hold_something_else(self) -> None:
         """Nothing is added to a file that is not one of signatures."""
         with pytest.raises(SignatureError) as e:

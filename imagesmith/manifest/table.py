@@ -24,6 +24,9 @@ MAX_BYTES = 16 * 1024 * 1024
 _DECEPTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _UNWRITTEN = re.compile(rf"{_DECEPTIVE.pattern}|[\t\n]")
 """What a string holds as an escape only."""
+_PART = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*"|'[^'\n]*')[ \t]*+"""
+_DEEP = re.compile(rf"(?:{_PART}\.[ \t]*+){{32}}", re.ASCII)
+"""A key of more than 32 parts: no document has one, and tomllib takes long over them."""
 _T = TypeVar("_T")
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 
@@ -55,6 +58,11 @@ def _refuse_deceptive(text: str, document: str) -> None:
     if found:
         line = text.count("\n", 0, found.start()) + 1
         problem = f"control character U+{ord(found[0]):04X} in line {line}"
+        raise DocumentError(document=document, place="", problem=problem)
+    found = _DEEP.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        problem = f"more than 32 parts, joined by dots, in line {line}"
         raise DocumentError(document=document, place="", problem=problem)
 
 

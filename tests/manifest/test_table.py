@@ -48,6 +48,10 @@ class TestParse:
                 b"a = " + b"1" * 10_000,
                 "d.toml: not TOML: nested too deeply, or a number too long",
             ),
+            (
+                b"a = 1\n" + b"a . 'b' ." * 100_000,
+                "d.toml: more than 32 parts, joined by dots, in line 2",
+            ),
         ],
     )
     def test_names_what_is_wrong(self, text: bytes, message: str) -> None:

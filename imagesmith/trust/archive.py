@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import attrs
 
 from imagesmith.errors import SignatureError
-from imagesmith.trust import attribution, certificate, cleartext, detached, keyring
+from imagesmith.trust import assembly, attribution, cleartext, detached, keyring
 from imagesmith.trust.attribution import Maker
 from imagesmith.trust.certificate import Certificate
 from imagesmith.trust.content import Content
@@ -136,7 +136,7 @@ def _pinned(
     for pin in pins:
         try:
             primary, group = keyring.choose(ring.groups, pin)
-            usable[primary] = certificate.assemble(group)
+            usable[primary] = assembly.assemble(group)
         except SignatureError as error:
             problem = Rejected.of(error)
             detail = f"archive key {pin}: {problem.detail}"

@@ -13,13 +13,13 @@ import attrs
 
 from imagesmith.errors import SignatureError
 from imagesmith.model.text import printable
-from imagesmith.trust import armour, certificate, cutoffs, keypacket, keyring, validity
+from imagesmith.trust import armour, assembly, cutoffs, keypacket, keyring, validity
 from imagesmith.trust.certificate import Binding, Certificate, Component
 from imagesmith.trust.keypacket import ALGORITHMS, ECDSA, EDDSA, PublicKey
 from imagesmith.trust.keyring import Group
 from imagesmith.trust.packets import Tag
 from imagesmith.trust.signing import read_secret
-from imagesmith.trust.verdict import Rejected
+from imagesmith.trust.verdict import Reason, Rejected, refuse
 
 MAX_SHOWN = 200
 """Characters of a user id."""
@@ -84,6 +84,8 @@ def describe(octets: bytes, now: int) -> Described:
     """Return what each certificate of a file says at `now`; a secret key file has one."""
     is_armoured_secret = b"BEGIN " + armour.PRIVATE_KEY.encode() in octets[: armour.MAX_LINE]
     groups = keyring.split(octets, armour.PRIVATE_KEY if is_armoured_secret else armour.PUBLIC_KEY)
+    if not groups:
+        raise refuse(Reason.CERT_MALFORMED, "there is no key")
     if any(group[0].tag == Tag.SECRET_KEY for group in groups):
         return (_summary(read_secret(octets).certificate, now, has_secret=True),)
     return tuple(_described(group, now) for group in groups)
@@ -91,7 +93,7 @@ def describe(octets: bytes, now: int) -> Described:
 
 def _described(group: Group, now: int) -> CertificateSummary | RefusedCertificate:
     try:
-        return _summary(certificate.assemble(group), now, has_secret=False)
+        return _summary(assembly.assemble(group), now, has_secret=False)
     except SignatureError as error:
         problem = str(Rejected.of(error))
     try:

@@ -3,8 +3,8 @@
 `judge` is total: hostile octets give findings, never an exception.  One valid
 signature cannot be spoilt by others that fail, unless the policy says strict-all.
 The threshold counts distinct primary keys, and a subkey that several certificates
-share speaks for the first of them only, so no holder of one key can reach it
-alone.
+share speaks for the first of them only, as do numbers that were made a key twice, at
+two times: no holder of one key can reach it alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import attrs
 
 from imagesmith.errors import SignatureError
 from imagesmith.model.moment import rfc3339
-from imagesmith.trust import attribution, certificate, detached, keyring, outlook
+from imagesmith.trust import assembly, attribution, detached, keyring, outlook
 from imagesmith.trust.attribution import Maker
 from imagesmith.trust.certificate import Certificate
 from imagesmith.trust.content import Content
@@ -80,7 +80,7 @@ def judge(
     except SignatureError as error:
         return refused(policy, *rejected, Rejected.of(error))
     content.expect(each for each in found if _is_hashed(each))
-    accepted: dict[str, Accepted] = {}
+    accepted: dict[bytes, Accepted] = {}
     warnings: list[Warned] = []
     for each in found:
         if isinstance(each, Rejected):
@@ -89,13 +89,14 @@ def judge(
         try:
             maker = _maker(each, content, anchors, now)
             _admit(maker, anchors[maker.primary].signers, policy, now, purpose)
-            if maker.primary in accepted:
+            primary = maker.certificate.primary
+            if primary.numbers in accepted:
                 raise refuse(Reason.DUPLICATE, f"signer {maker.primary} already counts")
             warnings += confirm(opinion, maker, content, at=now)
         except SignatureError as error:
             rejected.append(Rejected.of(error))
         else:
-            accepted[maker.primary] = maker.accepted
+            accepted[primary.numbers] = maker.accepted
             warnings += outlook.warnings(maker, now)
     is_spoilt = policy.strict_all and any(each.reason not in HARMLESS for each in rejected)
     return Verdict(
@@ -132,7 +133,7 @@ def _anchors(policy: Policy) -> tuple[dict[str, _Anchor], list[Rejected]]:
     anchors: dict[str, _Anchor] = {}
     for primary, group in groups.items():
         try:
-            anchors[primary] = _Anchor(certificate.assemble(group), signers[primary])
+            anchors[primary] = _Anchor(assembly.assemble(group), signers[primary])
         except SignatureError as error:
             rejected += (_about(signer, error) for signer in signers[primary])
     return anchors, rejected

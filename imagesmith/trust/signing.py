@@ -14,8 +14,8 @@ import attrs
 
 from imagesmith.trust import (
     armour,
+    assembly,
     attribution,
-    certificate,
     detached,
     keypacket,
     keyring,
@@ -81,7 +81,7 @@ def gpg_signature(document: bytes, key: str, *, run: Callable[[list[str], bytes]
         raise refuse(Reason.SIG_TYPE, "gpg did not make exactly one binary signature")
     exported = run(["gpg", "--batch", "--no-armor", "--export", "--", key], b"")
     groups = keyring.split(exported, armour.PUBLIC_KEY)
-    _check(found, document, tuple(certificate.assemble(group) for group in groups))
+    _check(found, document, tuple(assembly.assemble(group) for group in groups))
     return frame(Tag.SIGNATURE, found.body)
 
 
@@ -111,7 +111,7 @@ def read_secret(octets: bytes) -> SecretCertificate:
             public.append(Packet(tag, secret.public.body))
         else:
             public.append(packet)
-    return SecretCertificate(certificate.assemble(tuple(public)), secrets)
+    return SecretCertificate(assembly.assemble(tuple(public)), secrets)
 
 
 def make(

@@ -79,10 +79,25 @@ def revocation(revocations: Iterable[Signature]) -> Revoked | None:
 
 
 def in_force(bindings: Iterable[Binding], at: int) -> tuple[Binding, ...]:
-    """Return the newest of the signatures that are live at `at`; several only at a tie."""
-    live = [each for each in bindings if _is_live(each.signature, at)]
-    newest = max((each.signature.created for each in live), default=None)
-    return tuple(each for each in live if each.signature.created == newest)
+    """Return the newest signature that is live at `at`; several at a tie, and where it is refused.
+
+    One that grants nothing restricts, and does not hide the newest that grants, here or
+    elsewhere: other programs pass it over.  With several lifetimes it restricts as if it
+    never ended.
+    """
+    live = [
+        each
+        for each in bindings
+        if _is_live(each.signature, at)
+        or (each.signature.has_many_lifetimes and each.signature.created <= at)
+    ]
+    granting = [each.signature.created for each in live if each.problem is None]
+    elsewhere = [each.signature.created for each in live if each.counts_elsewhere]
+    newest = min(
+        (max(times) for times in (granting, elsewhere) if times),
+        default=max((each.signature.created for each in live), default=0),
+    )
+    return tuple(each for each in live if each.signature.created >= newest)
 
 
 def key_expiry(stated: Iterable[Binding], key: PublicKey) -> int | None:
@@ -104,21 +119,24 @@ def self_signatures(certificate: Certificate, at: int) -> tuple[Binding, ...]:
     """Return what the primary key says of itself at `at` (S19, S20).
 
     That is the direct-key signatures in force and those of every user id that is not
-    revoked.  Where all user ids are, theirs still restrict, and grant nothing; so do
-    those of one whose revocation counts for less elsewhere: it is older, or not in force.
+    revoked.  Where none of these counts, those of revoked ones still restrict, and grant
+    nothing; so do those of one whose revocation others may pass over: it is older, not in
+    force, or odd.
     """
     live: list[Binding] = []
     withdrawn: list[Binding] = []
     for identity in certificate.identities:
         newest = in_force(identity.bindings, at)
         certified = max((each.signature.created for each in newest), default=0)
-        revocations = [each for each in identity.revocations if certified <= each.created]
-        if _is_identity_revoked(identity, certified, at):
+        withdrawals = [each for each in identity.withdrawals if certified <= each.created]
+        if _is_identity_revoked(identity, newest, at):
             problem = Rejected(Reason.CERT_USER_ID_REVOKED, "user id is revoked")
             newest = tuple(attrs.evolve(each, problem=problem) for each in newest)
-        is_withdrawn = any(_is_live(each, at) for each in revocations)
+        is_withdrawn = any(_is_live(each, at) for each in withdrawals)
         (withdrawn if is_withdrawn else live).extend(newest)
-    return (*in_force(certificate.itself.bindings, at), *(live or withdrawn))
+    if all(each.problem for each in live):
+        live += withdrawn
+    return (*in_force(certificate.itself.bindings, at), *live)
 
 
 def is_certified(identity: Component, at: int) -> bool:
@@ -127,7 +145,7 @@ def is_certified(identity: Component, at: int) -> bool:
     return (
         bool(newest)
         and all(each.problem is None for each in newest)
-        and not _is_identity_revoked(identity, newest[0].signature.created, at)
+        and not _is_identity_revoked(identity, newest, at)
     )
 
 
@@ -225,9 +243,11 @@ def _is_hard(signature: Signature) -> bool:
     return not reasons or any(not body or body[0] not in SOFT_REASONS for body in reasons)
 
 
-def _is_identity_revoked(identity: Component, certified: int, at: int) -> bool:
+def _is_identity_revoked(identity: Component, stated: Iterable[Binding], at: int) -> bool:
     """Say whether a user id is revoked; unlike a key, it may be certified anew afterwards."""
     revoked = revocation(identity.revocations)
     if revoked is None:
         return False
+    granting = (each.signature.created for each in stated if each.problem is None)
+    certified = max(granting, default=0)
     return revoked.hard or any(certified <= each.created <= at for each in identity.revocations)

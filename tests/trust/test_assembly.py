@@ -10,7 +10,7 @@ from builders.openpgp import DAY, T0
 from builders.openpgp_vectors import VECTORS, Vector
 
 from imagesmith.errors import SignatureError
-from imagesmith.trust import certificate, keyring
+from imagesmith.trust import assembly, keyring
 from imagesmith.trust.certificate import Certificate
 from imagesmith.trust.packets import Packet, Tag, frame
 from imagesmith.trust.pin import Pin
@@ -23,7 +23,7 @@ OTHER = b"Alice <alice@example.net>"
 def read(octets: bytes) -> Certificate:
     """Read a file with one certificate."""
     (group,) = keyring.split(octets)
-    return certificate.assemble(group)
+    return assembly.assemble(group)
 
 
 def refusal(octets: bytes) -> tuple[str, ...]:
@@ -63,9 +63,7 @@ class TestAssemble:
         shuffled = list(group[1:])
         random.Random(1).shuffle(shuffled)  # noqa: S311 - an order, not a secret
 
-        first, second = (
-            certificate.assemble((group[0], *order)) for order in (group[1:], shuffled)
-        )
+        first, second = (assembly.assemble((group[0], *order)) for order in (group[1:], shuffled))
 
         assert facts(first) == facts(second)
 
@@ -156,7 +154,7 @@ class TestAssemble:
     def test_refuses_an_empty_group(self) -> None:
         """No packets are no certificate."""
         with pytest.raises(SignatureError):
-            certificate.assemble(())
+            assembly.assemble(())
 
     def test_passes_over_subkeys_of_other_versions(self) -> None:
         """They cannot sign, and nothing depends on them."""
@@ -178,21 +176,30 @@ class TestEffort:
 
     def test_limits_public_key_operations(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Signatures that match nothing are tried a bounded number of times."""
-        monkeypatch.setattr(certificate, "MAX_OPERATIONS", 10)
+        monkeypatch.setattr(assembly, "MAX_OPERATIONS", 10)
         forged = b"".join(pgp.certify(ALICE, b"nobody", created=T0 + n) for n in range(20))
 
         assert refusal(pgp.certificate(ALICE) + forged) == (Reason.LIMIT,)
 
     def test_limits_what_is_hashed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Long user ids times many signatures are bounded too."""
-        monkeypatch.setattr(certificate, "MAX_HASHED", 10_000)
+        monkeypatch.setattr(assembly, "MAX_HASHED", 10_000)
         long = pgp.user_id(b"x" * 2000)
 
         assert refusal(pgp.certificate(ALICE) + long + pgp.certify(ALICE) * 9) == (Reason.LIMIT,)
 
+    def test_counts_short_digests_for_what_they_cost(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Many short user ids times as many revocations by who knows whom."""
+        monkeypatch.setattr(assembly, "MAX_HASHED", 300 * assembly.HASHED_AT_LEAST)
+        named = b"".join(pgp.user_id(b"%d" % n) for n in range(20))
+        content = ALICE.prefixed, pgp.named(b"nobody")
+        revoked = frame(2, pgp.signature(0x30, BOB, content, hashed=pgp.at(T0)))
+
+        assert refusal(pgp.certificate(ALICE) + named + revoked * 20) == (Reason.LIMIT,)
+
     def test_signatures_by_others_cost_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A popular key's certifications, and what others took back, are passed over."""
-        monkeypatch.setattr(certificate, "MAX_OPERATIONS", 1)
+        monkeypatch.setattr(assembly, "MAX_OPERATIONS", 1)
         popular = b"".join(
             pgp.certify(ALICE, by=BOB, kind=kind, created=T0 + DAY + n)
             for n in range(20)

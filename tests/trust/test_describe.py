@@ -153,9 +153,10 @@ class TestDescribe:
         assert len(one(pgp.certificate(ALICE) + frame(17, b"\x02\x01x")).user_ids) == 1
 
     def test_refuses_what_is_no_certificate(self) -> None:
-        """Garbage is an error of the tree."""
-        with pytest.raises(SignatureError):
-            describe(b"garbage", NOW)
+        """Garbage is an error of the tree, and so is a file of packets without a key."""
+        for octets in (b"garbage", frame(10, b"PGP")):
+            with pytest.raises(SignatureError):
+                describe(octets, NOW)
 
 
 class TestHostileUserIds:

@@ -160,6 +160,15 @@ class TestThreshold:
 
         assert not judge(CONTENT, twice, policy, now=NOW).valid
 
+    def test_counts_one_key_with_two_dates_once(self) -> None:
+        """The same numbers, said to be made at two times, have two fingerprints and one holder."""
+        again = pgp.make_key("alice", created=T0 + 1)
+        own = pgp.primary(again) + pgp.user_id() + pgp.certify(again, created=T0 + 1)
+        policy = pgp.pin((ALICE, PLAIN), (again, own), threshold=2)
+        both = pgp.detached(DOCUMENT, ALICE) + pgp.detached(DOCUMENT, again)
+
+        assert reasons(judge(CONTENT, both, policy, now=NOW)) == [Reason.DUPLICATE]
+
     def test_counts_a_shared_subkey_once_even_when_it_changes_sides(self) -> None:
         """A shared subkey bound at different times cannot speak for both."""
         bob = BOBS + pgp.subkey(SIGNER) + pgp.bind(BOB, SIGNER)

@@ -14,7 +14,7 @@ from builders import openpgp as pgp
 from builders.openpgp import DAY, T0
 
 from imagesmith.errors import SignatureError
-from imagesmith.trust import armour, certificate, detached, generation, keyring, signing
+from imagesmith.trust import armour, assembly, detached, generation, keyring, signing
 from imagesmith.trust.content import Content
 from imagesmith.trust.judge import judge
 from imagesmith.trust.packets import frame
@@ -280,4 +280,4 @@ class TestGpg:
 def made_by_subkey(public: bytes) -> str:
     """Return the fingerprint of a certificate's only subkey."""
     (group,) = keyring.split(public)
-    return certificate.assemble(group).keys[1].fingerprint
+    return assembly.assemble(group).keys[1].fingerprint

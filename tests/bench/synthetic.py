@@ -87,6 +87,7 @@ def publish(folder: Path) -> str:
         folder / "archive",
         [Binary("files", fields=fields)],
         suite=SUITE,
+        more={"Origin": folder.name},
         sign_cleartext=lambda text: openpgp.cleartext(text, key),
     )
     (folder / "archive.pgp").write_bytes(openpgp.certificate(key))

@@ -9,6 +9,8 @@ and `attribution`.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterator
 from enum import IntEnum
 
@@ -141,7 +143,7 @@ class Signature:
     def flags(self) -> int | None:
         """The key flags that every flags subpacket grants (first octet); None without any."""
         granted = [body[0] if body else 0 for body in self.values(Sub.KEY_FLAGS)]
-        return None if not granted else _all_of(granted)
+        return functools.reduce(operator.and_, granted) if granted else None
 
     @property
     def issuer_fingerprints(self) -> tuple[str, ...]:
@@ -294,10 +296,3 @@ def _created(hashed: tuple[Subpacket, ...]) -> int:
             f"expected one creation time in the hashed area, got {len(times)}",
         )
     return int.from_bytes(times[0], "big")
-
-
-def _all_of(granted: list[int]) -> int:
-    common = 0xFF
-    for flags in granted:
-        common &= flags
-    return common

@@ -3,6 +3,7 @@
     blobs/sha256/ab/<64 hex>      bytes under their digest, 0444, never written to again
     derived/<kind>/ab/<64 hex>    pointers: the digest of what a function of the named one gave
     memory/<kind>/<64 hex>        what was seen before, under the sha256 of its key
+    rootfs/<64 hex>/              root filesystems written out to be run, by image manifest
     partial/<64 hex>              the first bytes of a blob that is being fetched
     tmp/                          files that have no name yet; locked while their writer lives
     quarantine/                   blobs that were found damaged
@@ -83,6 +84,11 @@ class Layout:
         return self.root / "memory"
 
     @property
+    def exports(self) -> Path:
+        """Holds one directory per exported image."""
+        return self.root / "rootfs"
+
+    @property
     def partials(self) -> Path:
         """Holds unfinished downloads."""
         return self.root / "partial"
@@ -114,6 +120,10 @@ class Layout:
         """Return where what was seen of `key` is remembered; ValueError for a bad kind."""
         return self.memories / _kind(kind, "memory") / Digest.of(spelled(key)).hex
 
+    def exported(self, digest: Digest) -> Path:
+        """Return where the root filesystem of an image is written out to, if it is."""
+        return self.exports / digest.hex
+
     def partial(self, digest: Digest) -> Path:
         """Return where the download of `digest` grows."""
         return self.partials / digest.hex
@@ -126,6 +136,7 @@ class Layout:
             self.blobs,
             self.pointers,
             self.memories,
+            self.exports,
             self.partials,
             self.drafts,
         )

@@ -33,7 +33,7 @@ import attrs
 
 from imagesmith.errors import HostError, IntegrityError
 from imagesmith.model.digest import Digest
-from imagesmith.store import memory, upkeep
+from imagesmith.store import exports, memory, upkeep
 from imagesmith.store.draft import Draft, clear, kept_draft, new_draft
 from imagesmith.store.layout import Layout, host_errors, locked, make_directory, prepare, refusal
 from imagesmith.store.lending import ReadSpan, damaged, span_reader, verified
@@ -182,6 +182,13 @@ class Store:
         One process at a time changes memories of a kind; `collect` removes none.
         """
         memory.remember(self.layout, kind, key, change)
+
+    def export(self, digest: Digest, write: Callable[[Path], None]) -> Path:
+        """Return the directory of the image with this digest, filled by `write` if it is new.
+
+        What an interrupted `write` left is never found there; two processes write it once.
+        """
+        return exports.export(self.layout, digest, write)
 
     def quarantine(self, digest: Digest) -> None:
         """Move what lies under this name aside, so that the next `put` fetches again."""

@@ -17,6 +17,7 @@ import attrs
 
 from imagesmith.errors import ImagesmithError, IntegrityError
 from imagesmith.model.digest import HEX, Digest
+from imagesmith.store import exports
 from imagesmith.store.draft import abandoned
 from imagesmith.store.layout import KIND, Layout, host_errors, named
 from imagesmith.store.memory import damage
@@ -37,7 +38,7 @@ class Collected:
     """What `collect` removed."""
 
     count: int
-    """Blobs."""
+    """Blobs and exported images."""
     size: int
     """Bytes, of everything."""
 
@@ -86,6 +87,7 @@ def verify(layout: Layout, chunks: Callable[[Digest], Iterable[bytes]]) -> Itera
         for path in _fanned(kind):
             yield from _misled(layout, path)
     yield from _forgotten(layout)
+    yield from (Problem(str(path), problem) for path, problem in exports.verify(layout))
     for path in _listed(layout.partials):
         if not HEX.match(path.name):
             yield Problem(str(path), "does not belong in a store")
@@ -154,7 +156,8 @@ def collect(layout: Layout, *, before: int) -> Collected:
     size += sum(_remove(path) for path in pointers if _is_idle(layout, path, before))
     size += sum(_remove(path) for path in _listed(layout.quarantine) if _is_old(path, before))
     size += sum(_remove_draft(path) for path in _listed(layout.partials) if _is_old(path, before))
-    return Collected(len(unused), size)
+    count, exported = exports.collect(layout, lambda path: _is_old(path, before))
+    return Collected(len(unused) + count, size + exported)
 
 
 def _is_idle(layout: Layout, pointer: Path, before: int) -> bool:

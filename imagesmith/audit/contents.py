@@ -134,7 +134,7 @@ def _problems(layer: LayerFound, content: _Content) -> Iterator[Problem]:
 
 def _decoded(layer: LayerFound) -> _Content:
     try:
-        with _decompressed(layer.content, layer.member) as view:
+        with decompressed(layer) as view:
             diff_id = Digest.of(view)
             try:
                 changes = changeset.index(view, blob=diff_id, artefact=layer.member)
@@ -146,8 +146,12 @@ def _decoded(layer: LayerFound) -> _Content:
 
 
 @contextmanager
-def _decompressed(content: memoryview, member: str) -> Iterator[memoryview]:
-    """Lend the uncompressed layer, mapped from a file if it is not there already."""
+def decompressed(layer: LayerFound) -> Iterator[memoryview]:
+    """Lend the tar of a layer, mapped from a file if it is not there already.
+
+    MalformedArtefact if it does not decompress, HostError if there is no room to.
+    """
+    content, member = layer.content, layer.member
     kind = _kind(content)
     if kind == "none":
         yield content

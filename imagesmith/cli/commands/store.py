@@ -43,7 +43,7 @@ def list_(session: Session) -> None:
 @shared
 @click.pass_context
 def verify(ctx: click.Context) -> None:
-    """Re-hash every blob; exit 1 if anything is not what its name says."""
+    """Re-hash every blob and exported file; exit 1 if anything is not what it must be."""
     from imagesmith.store import Store
 
     session: Session = ctx.obj
@@ -67,7 +67,7 @@ def verify(ctx: click.Context) -> None:
 @shared
 @click.pass_obj
 def gc(session: Session, unused_for: int) -> None:
-    """Remove what was not used for a while; builds that run are waited for."""
+    """Remove what was not used for a while; builds are waited for, running images stay."""
     from imagesmith.store import Store
 
     now = int(time.time())

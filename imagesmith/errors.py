@@ -275,3 +275,26 @@ class ClosureIncomplete(ImagesmithError):
     @property
     def message(self) -> str:
         return "closure incomplete: " + "\n  ".join(self.problems)
+
+
+@attrs.frozen(kw_only=True, eq=False, str=False)
+class ProgramRefused(ImagesmithError):
+    """What an image names as its program cannot be run; the status is a shell's."""
+
+    status = 126
+    code = "program-refused"
+
+    path: str
+    problem: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+@attrs.frozen(kw_only=True, eq=False, str=False)
+class ProgramNotFound(ProgramRefused):
+    """The image does not have its program, or not what that is started by."""
+
+    status = 127
+    code = "program"

@@ -14,7 +14,7 @@ from builders.deb import make_deb
 from builders.mirror import Mirror
 from builders.openpgp import certificate, cleartext, make_key
 from builders.real import REPOSITORY, Image
-from builders.sandbox import Sandbox
+from builders.sandbox import Sandbox, bubblewrap
 from builders.shell import Shell
 
 from imagesmith.cli import configuration
@@ -22,8 +22,10 @@ from imagesmith.cli import configuration
 pytestmark = pytest.mark.e2e
 LOCAL_KEY = make_key("local archive")
 BODY = b"fetched over TLS\n"
+NO_ROUTE = 7
+"""curl's exit status where nobody answers (curl(1), EXIT CODES)."""
 NO_TRUST = 60
-"""curl's exit status for a certificate it cannot verify (curl(1), EXIT CODES)."""
+"""The same for a certificate it cannot verify."""
 SOURCE = f"""\
 [source.local]
 kind = "debian"
@@ -100,6 +102,18 @@ def test_curl_fetches_from_a_server_whose_authority_is_in_the_bundle(arch: str, 
     ended = sandbox.run("/usr/bin/curl", "-sS", f"{site.server.url}/page")
 
     assert (0, BODY.decode()) == (ended.returncode, ended.stdout), ended.stderr
+
+
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+def test_run_reaches_the_server_only_if_it_may(arch: str, site: Site) -> None:
+    """The network of this machine is asked for by name."""
+    bubblewrap()
+    words = (site.roots[arch].with_suffix(".tar"), "--", "-sS", f"{site.server.url}/page")
+    met = site.image.shell.imagesmith("run", "--network", *words)
+    alone = site.image.shell.imagesmith("run", *words)
+
+    assert (met.status, met.out) == (0, BODY.decode()), met.err
+    assert (alone.status, alone.out) == (NO_ROUTE, "")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from builders.real import REPOSITORY
+from builders.sandbox import bubblewrap
 from builders.shell import Shell
 
 pytestmark = pytest.mark.e2e
@@ -28,7 +29,8 @@ def test_the_five_minute_tour_runs_from_start_to_end(shell: Shell, tmp_path: Pat
     tour = [line for line in commands("A five-minute tour") if "activate" not in line]
     names = {word for line in tour for word in line.split()}
 
-    assert {"init", "lock", "sign", "build", "verify", "inspect", "why"} <= names
+    bubblewrap()
+    assert {"init", "lock", "sign", "build", "verify", "inspect", "run", "why"} <= names
     for line in tour:
         ended = newcomer.run("sh", "-ec", line)
         assert ended.status == 0, f"{line}\n{ended.err}"

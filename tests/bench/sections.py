@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from bench import floors, peers, product, signatures, synthetic, tracing
+from bench import floors, peers, product, running, signatures, synthetic, tracing
 from bench.clock import Contender, take_turns
 from bench.product import PROGRAM, Subject, Wish, tell
 from bench.table import Part, Section, Target
@@ -83,6 +83,13 @@ def curl(bench: Bench) -> Iterator[Section]:
     yield _locking(bench, subject)
 
 
+def run(bench: Bench) -> Iterator[Section]:
+    """Measure what running an image costs that is there already."""
+    recipe = ROOT / "manifests" / "curl" / "recipe.toml"
+    subject = product.lock(product.adopt(recipe, bench.work), bench.work)
+    yield running.section(subject, bench.socket, bench.rounds * 3)
+
+
 def python3(bench: Bench) -> Iterator[Section]:
     """Measure an interpreter with its whole standard library."""
     subject = product.lock(product.begin(PYTHON, bench.work), bench.work)
@@ -114,6 +121,7 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Part]]] = {
     "tracing": tracer,
     "ffmpeg": ffmpeg,
     "curl": curl,
+    "run": run,
     "python3": python3,
     "closure": closure,
     "small": small,

@@ -185,8 +185,10 @@ def _unknown(arguments: Iterable[str], known: Commands) -> Iterator[str]:
     words: tuple[str, ...] = ()
     pending = iter(arguments)
     for argument in pending:
+        if argument == "--":
+            return  # what follows is another program's
         options = _options(known[words])
-        if argument.startswith("-"):
+        if argument.startswith("-") and argument != "-":
             name, equals, _ = argument.partition("=")
             if name not in options:
                 yield f"{' '.join(('imagesmith', *words))} has no option {name}"

@@ -1,8 +1,8 @@
 """What the code has a name for: codes, reasons and keys, read from the sources.
 
 Promises to `check` what its marked tables must list.  Classes and enumerations
-are asked; what is only written at the place where it is used, as problem codes
-and the keys of documents are, is found in the syntax trees of the modules.
+are asked; what is only written at the place where it is used, as the keys of
+documents are, is found in the syntax trees of the modules.
 """  # noqa: INP001 - beside a script, not in a package
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from imagesmith import errors
+from imagesmith.audit.problem import CODES
 from imagesmith.trust.verdict import Reason
 
 READERS = {"string", "integer", "boolean", "time", "strings", "words", "table", "tables", "has"}
 READERS |= {"converted", "convert", "convert_all"}
-READERS_AT = {"_read_pairs": 1, "path": 0}
+READERS_AT = {"_read_pairs": 1, "_choice": 1, "path": 0}
 """Functions that read a key, by the place of the argument that names it."""
 
 
@@ -26,7 +27,7 @@ def truth(package: Path) -> dict[str, frozenset[str]]:
     manifest = _keys(package, "manifest/manifest.py", "manifest/pins.py") | {"architectures"}
     return {
         "error-codes": frozenset(_error_codes(errors.ImagesmithError)),
-        "problem-codes": _literals(package, ("audit", "cli"), _problem_code),
+        "problem-codes": frozenset(CODES),
         "reason-codes": frozenset(str(reason) for reason in Reason),
         "file-reasons": _literals(
             package, ("elf", "trace", "rootfs", "build", "cli"), _file_reason
@@ -65,18 +66,6 @@ def _called(node: ast.AST) -> tuple[str, list[ast.expr]]:
     if not isinstance(node, ast.Call):
         return "", []
     return getattr(node.func, "attr", getattr(node.func, "id", "")), node.args
-
-
-def _problem_code(node: ast.AST) -> Iterable[ast.expr]:
-    """Return the codes given to a `Problem`, or to the loop variable `code` that one is made of."""
-    name, arguments = _called(node)
-    if name in ("Problem", "problem"):
-        return arguments[1:2]
-    if isinstance(node, ast.comprehension) and isinstance(node.target, ast.Tuple):
-        first = node.target.elts[0]
-        if getattr(first, "id", "") == "code" and isinstance(node.iter, ast.Tuple):
-            return [row.elts[0] for row in node.iter.elts if isinstance(row, ast.Tuple)]
-    return []
 
 
 def _file_reason(node: ast.AST) -> Iterable[ast.expr]:

@@ -131,6 +131,14 @@ class TestShown:
             "p.md:5: imagesmith build has no option --rebuild",
         ]
 
+    def test_what_follows_two_dashes_is_left_alone(self, check: ModuleType, known: Known) -> None:
+        """They are the words of another program."""
+        text = (
+            "```console\n$ imagesmith run x.tar -- --version\n$ imagesmith run --frob -- x\n```\n"
+        )
+
+        assert shown(check, known, text) == ["p.md:3: imagesmith run has no option --frob"]
+
     def test_an_option_after_a_value_is_checked(self, check: ModuleType, known: Known) -> None:
         """The value of an option is neither a command nor an option."""
         text = '```console\n$ imagesmith --store "$(mktemp -d)" verify x.tar --frob\n```\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -389,7 +390,8 @@ def read_only(world: World, *arguments: str) -> subprocess.CompletedProcess[str]
         ["unshare", "--mount", "sh", "-ec", mount], check=False, capture_output=True
     ).returncode:
         pytest.skip("no mount namespaces here")
-    command = f"exec imagesmith --config {world.root}/config.toml {' '.join(arguments)}"
+    program = f"{sys.executable} -m imagesmith"
+    command = f"exec {program} --config {world.root}/config.toml {' '.join(arguments)}"
     return subprocess.run(
         ["unshare", "--mount", "sh", "-ec", f"{mount}; {command}"],
         check=False,

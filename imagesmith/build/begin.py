@@ -8,9 +8,9 @@ from typing import TypeVar
 from imagesmith.build import acquire, releases
 from imagesmith.build.effects import Effects
 from imagesmith.errors import SignatureError, UsageError
-from imagesmith.manifest import sections
 from imagesmith.manifest.recipe import DebianSource, PackageRequest, Recipe, package_name
 from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSection
+from imagesmith.manifest.sections.words import image_name, image_path
 from imagesmith.model.arch import parse as architecture
 from imagesmith.model.config import ImageConfig
 from imagesmith.trust import archive
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 def checked_name(name: str) -> str:
     """Return `name` if it can name an image; UsageError otherwise."""
-    return _checked(sections.image_name, name)
+    return _checked(image_name, name)
 
 
 def _checked(check: Callable[[str], _T], text: str, hint: str | None = None) -> _T:
@@ -58,7 +58,7 @@ def recipe(
     short = name.rpartition("/")[2]
     hint = None if packages else "name the package with --package"
     wanted = [_checked(package_name, package, hint) for package in packages or (short,)]
-    paths = tuple(_checked(sections.image_path, seed) for seed in seeds or (f"/usr/bin/{short}",))
+    paths = tuple(_checked(image_path, seed) for seed in seeds or (f"/usr/bin/{short}",))
     return Recipe(
         name=checked_name(name),
         architectures=tuple(

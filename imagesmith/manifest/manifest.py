@@ -13,7 +13,6 @@ import attrs
 
 from imagesmith.errors import DocumentError
 from imagesmith.manifest import recipe as recipes
-from imagesmith.manifest import sections
 from imagesmith.manifest import table as toml
 from imagesmith.manifest.pins import (
     Artefact,
@@ -27,7 +26,19 @@ from imagesmith.manifest.pins import (
     write_evidence,
     write_expectation,
 )
-from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSection
+from imagesmith.manifest.sections import (
+    Acknowledged,
+    ImageSection,
+    RootfsSection,
+    RuntimeSection,
+    TraceSection,
+    image,
+    rootfs,
+    runtime,
+    script,
+    trace,
+    words,
+)
 from imagesmith.manifest.table import Table
 from imagesmith.model.arch import Arch
 from imagesmith.model.digest import Digest
@@ -35,6 +46,8 @@ from imagesmith.model.moment import rfc3339
 
 FORMAT = 1
 """The format this version writes; it pins every digest-affecting choice of the assembler."""
+RULES = 1
+"""The newest version of what traces and packages are judged by; see docs/runtime-rules.md."""
 _ENCODER = re.compile(r"[a-z0-9]+(?: [0-9.]+)?\Z")
 
 
@@ -53,13 +66,20 @@ class Manifest:
     """Of recipe.toml's bytes, as `lock` read them."""
     architectures: tuple[Arch, ...]
     sources: tuple[tuple[str, Evidence], ...]
+    rules: int = RULES
+    """Version of the runtime rules and of what is read off maintainer scripts."""
+    runtime: RuntimeSection = RuntimeSection()
     trace: TraceSection
+    recorded: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """By Debian architecture name: paths that a recorded run opened, sorted."""
     rootfs: RootfsSection
     image: ImageSection
     encoder: str
     """Implementation and version that compressed the layers; another gives an equivalent image."""
     artefacts: tuple[Artefact, ...]
     """Sorted by name."""
+    scripts: tuple[Acknowledged, ...] = ()
+    """Maintainer scripts of which something is left out, knowingly, sorted."""
     expect: tuple[tuple[str, Expectation], ...] = ()
     """By Debian architecture name; one for each of `architectures`."""
     expect_index: Digest | None = None
@@ -103,16 +123,20 @@ def _read(root: Table) -> Manifest:
     encoder = layer.converted("encoder", matching(_ENCODER, "an encoder and its version"))
     layer.end()
     manifest = Manifest(
-        name=root.converted("name", sections.image_name),
+        name=root.converted("name", words.image_name),
         serial=root.integer("serial", minimum=1),
         expires=root.time("expires"),
         epoch=root.integer("epoch"),
         recipe=root.converted("recipe", Digest.parse),
         architectures=architectures,
         sources=sources,
-        trace=sections.read_trace(root.table("trace")),
-        rootfs=sections.read_rootfs(root.table("rootfs")),
-        image=sections.read_image(root.table("image")),
+        rules=_read_rules(root),
+        runtime=runtime.read_runtime(root.table("runtime", optional=True)),
+        trace=trace.read_trace(root.table("trace"), architectures),
+        recorded=_read_recorded(root.table("recorded", optional=True), architectures),
+        rootfs=rootfs.read_rootfs(root.table("rootfs"), locked=True),
+        image=image.read_image(root.table("image")),
+        scripts=script.read_scripts(root, locked=True),
         encoder=encoder,
         artefacts=_read_artefacts(root, {name for name, _ in sources}, architectures),
         expect_index=expect.converted("index", Digest.parse) if expect.has("index") else None,
@@ -123,8 +147,28 @@ def _read(root: Table) -> Manifest:
     if (manifest.expect_index is None) != (len(architectures) == 1):
         raise expect.error("index", "expected exactly if there are several architectures")
     expect.end()
-    recipes.check_user(root, manifest.image, manifest.rootfs)
+    recipes.check_user(root, manifest.image.config.user, manifest.rootfs)
     return manifest
+
+
+def _read_rules(root: Table) -> int:
+    version = root.integer("rules", minimum=1)
+    if version > RULES:
+        problem = f"this version knows the rules up to {RULES}, got {version}"
+        raise root.error("rules", problem, hint="use the version of imagesmith that wrote it")
+    return version
+
+
+def _read_recorded(
+    table: Table, architectures: tuple[Arch, ...]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found = tuple(
+        (arch.debian, words.image_paths(table, arch.debian))
+        for arch in architectures
+        if table.has(arch.debian)
+    )
+    table.end()
+    return found
 
 
 def _read_artefacts(
@@ -171,14 +215,20 @@ def _head(manifest: Manifest) -> list[str]:
         *([] if manifest.expires is None else [f"expires = {rfc3339(manifest.expires)}"]),
         f"epoch = {manifest.epoch}",
         f'recipe = "{manifest.recipe}"',
+        f"rules = {manifest.rules}",
         f"architectures = {toml.array(names)}",
     ]
     for name, evidence in manifest.sources:
         lines += write_evidence(name, evidence)
-    lines += sections.write_trace(manifest.trace)
-    lines += sections.write_rootfs(manifest.rootfs)
-    lines += sections.write_image(manifest.image)
+    lines += runtime.write_runtime(manifest.runtime)
+    lines += trace.write_trace(manifest.trace)
+    if manifest.recorded:
+        lines += ["", "[recorded]"]
+        lines += [f"{arch} = {toml.block(paths)}" for arch, paths in manifest.recorded]
+    lines += rootfs.write_rootfs(manifest.rootfs)
+    lines += image.write_image(manifest.image)
     lines += ["", "[layer]", f"encoder = {toml.string(manifest.encoder)}"]
+    lines += script.write_scripts(manifest.scripts)
     for artefact in manifest.artefacts:
         lines += write_artefact(artefact)
     return lines

@@ -8,9 +8,20 @@ from typing import TypeVar
 
 import attrs
 
-from imagesmith.manifest import sections
 from imagesmith.manifest import table as toml
-from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSection
+from imagesmith.manifest.sections import (
+    Acknowledged,
+    ImageSection,
+    RootfsSection,
+    RuntimeSection,
+    TraceSection,
+    image,
+    rootfs,
+    runtime,
+    script,
+    trace,
+    words,
+)
 from imagesmith.manifest.table import Table
 from imagesmith.model import arch as arches
 from imagesmith.model.arch import Arch
@@ -57,29 +68,35 @@ class Recipe:
     packages: tuple[PackageRequest, ...]
     valid_days: int | None = None
     """How long a manifest is good from its lock on; for ever by default."""
+    runtime: RuntimeSection = RuntimeSection()
     trace: TraceSection = TraceSection()
     rootfs: RootfsSection = RootfsSection()
     image: ImageSection = ImageSection()
+    scripts: tuple[Acknowledged, ...] = ()
+    """Maintainer scripts that are known to do more than is reproduced, sorted."""
 
 
 def parse(text: bytes, *, document: str) -> Recipe:
     """Read a recipe; DocumentError names the key that is wrong."""
     root = toml.parse(text, document=document)
     sources = read_sources(root.table("source"), read_source)
+    architectures = read_architectures(root)
     recipe = Recipe(
-        name=root.converted("name", sections.image_name),
-        architectures=read_architectures(root),
+        name=root.converted("name", words.image_name),
+        architectures=architectures,
         sources=sources,
         packages=tuple(
             _read_request(request, {name for name, _ in sources})
             for request in root.tables("package")
         ),
         valid_days=_read_valid_days(root),
-        trace=sections.read_trace(root.table("trace", optional=True)),
-        rootfs=sections.read_rootfs(root.table("rootfs", optional=True)),
-        image=sections.read_image(root.table("image", optional=True)),
+        runtime=runtime.read_runtime(root.table("runtime", optional=True)),
+        trace=trace.read_trace(root.table("trace", optional=True), architectures),
+        rootfs=rootfs.read_rootfs(root.table("rootfs", optional=True), locked=False),
+        image=image.read_image(root.table("image", optional=True)),
+        scripts=script.read_scripts(root, locked=False),
     )
-    check_user(root, recipe.image, recipe.rootfs)
+    check_user(root, recipe.image.config.user, recipe.rootfs)
     root.end()
     return recipe
 
@@ -179,16 +196,26 @@ def _read_request(table: Table, known: set[str]) -> PackageRequest:
     return PackageRequest(sources=names, names=packages)
 
 
-def check_user(root: Table, image: ImageSection, rootfs: RootfsSection) -> None:
+def check_user(root: Table, user: str, accounts: RootfsSection) -> None:
     """Refuse an `image.user` (USER or USER:GROUP) that the generated accounts do not resolve."""
-    words = image.config.user.split(":")
-    known = {"root", *(declared.name for declared in rootfs.users)}
-    resolved = [word in known or bool(_NUMBER.match(word)) for word in words]
-    if image.config.user and (len(words) > 2 or not all(resolved)):  # noqa: PLR2004 - and a group
-        user = image.config.user
+    names = user.split(":")
+    known = {"root", *(declared.name for declared in accounts.users)}
+    resolved = [name in known or bool(_NUMBER.match(name)) for name in names]
+    if user and (len(names) > 2 or not all(resolved)):  # noqa: PLR2004 - and a group
         place = root.table("image", optional=True)
         hint = "declare it: [rootfs] users = [{ name = …, uid = … }]"
         raise place.error("user", f"no such user: {user!r}", hint=hint)
+
+
+def complete(recipe: Recipe, read: Callable[[str], bytes]) -> Recipe:
+    """Return `recipe` with the content of files that lie beside it, as `read` gives it by name."""
+    declared = recipe.rootfs.declared
+    files = tuple(
+        attrs.evolve(file, content=read(file.beside), beside="") if file.beside else file
+        for file in declared.files
+    )
+    rootfs = attrs.evolve(recipe.rootfs, declared=attrs.evolve(declared, files=files))
+    return attrs.evolve(recipe, rootfs=rootfs)
 
 
 def to_bytes(recipe: Recipe) -> bytes:
@@ -203,9 +230,11 @@ def to_bytes(recipe: Recipe) -> bytes:
         one = len(request.sources) == 1
         wanted = toml.string(request.sources[0]) if one else toml.array(request.sources)
         lines += ["", "[[package]]", f"source = {wanted}", f"names = {toml.array(request.names)}"]
-    lines += sections.write_trace(recipe.trace)
-    lines += sections.write_rootfs(recipe.rootfs)
-    lines += sections.write_image(recipe.image)
+    lines += runtime.write_runtime(recipe.runtime)
+    lines += trace.write_trace(recipe.trace)
+    lines += rootfs.write_rootfs(recipe.rootfs)
+    lines += image.write_image(recipe.image)
+    lines += script.write_scripts(recipe.scripts)
     return "\n".join([*lines, ""]).encode()
 
 

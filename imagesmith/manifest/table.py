@@ -24,6 +24,8 @@ MAX_BYTES = 16 * 1024 * 1024
 _DECEPTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _UNWRITTEN = re.compile(rf"{_DECEPTIVE.pattern}|[\t\n]")
 """What a string holds as an escape only."""
+_QUOTE = re.compile(r'"(?="|\Z)')
+"""What a paragraph escapes, so that three in a row end it and nothing else does."""
 _PART = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*"|'[^'\n]*')[ \t]*+"""
 _DEEP = re.compile(rf"(?:{_PART}\.[ \t]*+){{32}}", re.ASCII)
 """A key of more than 32 parts: no document has one, and tomllib takes long over them."""
@@ -218,7 +220,19 @@ def _shown(value: object) -> str:
 def string(value: str) -> str:
     """Write a basic string in TOML."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + _UNWRITTEN.sub(lambda m: f"\\u{ord(m[0]):04X}", escaped) + '"'
+    return '"' + _UNWRITTEN.sub(_escape, escaped) + '"'
+
+
+def _escape(character: re.Match[str]) -> str:
+    return f"\\u{ord(character[0]):04X}"
+
+
+def paragraph(value: str) -> str:
+    """Write a text on as many lines as it has, so that a change is a hunk of its own."""
+    if "\n" not in value:
+        return string(value)
+    escaped = _DECEPTIVE.sub(_escape, value.replace("\\", "\\\\"))
+    return '"""\n' + _QUOTE.sub('\\\\"', escaped) + '"""'
 
 
 def key(value: str) -> str:

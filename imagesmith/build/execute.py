@@ -21,7 +21,7 @@ from imagesmith.model.digest import Digest
 from imagesmith.model.resolve import Found, resolve
 from imagesmith.model.tree import Tree
 from imagesmith.oci import layer as layers
-from imagesmith.rootfs import assemble, generated, libraries, metadata
+from imagesmith.rootfs import assemble, declared, generated, libraries, metadata
 from imagesmith.rootfs.overlay import Overlay
 from imagesmith.store import Store
 from imagesmith.trace import loading, seeds
@@ -110,7 +110,8 @@ def rootfs(plan: Plan, contents: Contents, effects: Effects) -> Rootfs:
         exclude=plan.trace.exclude,
         read=contents.reader(whole.tree),
     )
-    reasons = dict(closure.paths)
+    asked = dict.fromkeys(declared.paths(plan.rootfs.declared), Reason("declared", None))
+    reasons = {**asked, **closure.paths}
     made = generated.generate(plan.rootfs, whole.tree, read=contents.read)
     if plan.rootfs.os_release:
         reasons = {**metadata.os_release(whole), **reasons}

@@ -82,9 +82,11 @@ def lock(
         recipe=digest,
         architectures=recipe.architectures,
         sources=resolution.evidence,
+        runtime=recipe.runtime,
         trace=recipe.trace,
         rootfs=recipe.rootfs,
         image=recipe.image,
+        scripts=recipe.scripts,
         encoder=encoder.implementation,
         artefacts=resolution.artefacts,
     )

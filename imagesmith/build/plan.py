@@ -10,13 +10,19 @@ from __future__ import annotations
 import attrs
 
 from imagesmith.manifest.manifest import Manifest
-from imagesmith.manifest.sections import ImageSection, RootfsSection, TraceSection
+from imagesmith.manifest.sections import (
+    Acknowledged,
+    ImageSection,
+    RootfsSection,
+    RuntimeSection,
+    TraceSection,
+)
 from imagesmith.model import canonical
 from imagesmith.model.arch import Arch
 from imagesmith.model.digest import Digest
 
-RULES = 2
-"""Version of what trace and rootfs add and generate; a change of it changes closures."""
+REVISION = 3
+"""Version of tracing and assembling; kept results of another one are not used."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,22 +52,33 @@ class Plan:
     epoch: int
     artefacts: tuple[Wanted, ...]
     """Sorted by name."""
+    rules: int
+    runtime: RuntimeSection
     trace: TraceSection
+    """For this architecture, as `rootfs` is."""
+    recorded: tuple[str, ...]
     rootfs: RootfsSection
     image: ImageSection
+    scripts: tuple[Acknowledged, ...]
     encoder: str
     """Implementation and version that will compress the layers."""
 
     @property
     def digest(self) -> Digest:
         """Return the key of this plan's result."""
-        sections = attrs.asdict(attrs.evolve(self, artefacts=()))
-        del sections["artefacts"]
+        sections = attrs.asdict(
+            attrs.evolve(self, artefacts=()), value_serializer=lambda _, __, value: _plain(value)
+        )
         sections["arch"] = self.arch.debian
         sections["artefacts"] = [
             [item.name, item.version, item.architecture, item.digest.hex] for item in self.artefacts
         ]
-        return Digest.of(canonical.to_bytes({**sections, "rules": RULES}))
+        return Digest.of(canonical.to_bytes({**sections, "revision": REVISION}))
+
+
+def _plain(value: object) -> object:
+    """Return what canonical JSON has for a value: a digest for bytes."""
+    return Digest.of(value).hex if isinstance(value, bytes) else value
 
 
 def plan(manifest: Manifest, arch: Arch, *, encoder: str) -> Plan:
@@ -71,9 +88,13 @@ def plan(manifest: Manifest, arch: Arch, *, encoder: str) -> Plan:
         arch=arch,
         epoch=manifest.epoch,
         artefacts=wanted(manifest, arch),
-        trace=manifest.trace,
-        rootfs=manifest.rootfs,
+        rules=manifest.rules,
+        runtime=manifest.runtime,
+        trace=manifest.trace.on(arch),
+        recorded=dict(manifest.recorded).get(arch.debian, ()),
+        rootfs=manifest.rootfs.on(arch),
         image=manifest.image,
+        scripts=tuple(attrs.evolve(each, because="", skipped=()) for each in manifest.scripts),
         encoder=encoder,
     )
 

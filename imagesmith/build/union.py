@@ -11,15 +11,23 @@ from imagesmith.build import acquire
 from imagesmith.build.contents import Contents
 from imagesmith.build.effects import Effects
 from imagesmith.build.plan import Plan
-from imagesmith.rootfs import libraries
+from imagesmith.model.facts import Facts
+from imagesmith.rootfs import declared, libraries
 from imagesmith.rootfs.overlay import Overlay, overlay
 
 
+def _facts(view: memoryview) -> Facts | None:
+    from imagesmith.build.facts import facts  # packages have theirs in their indices
+
+    return facts(view)
+
+
 def union(plan: Plan, contents: Contents, effects: Effects) -> Overlay:
-    """Return the full tree of all artefacts of a plan, as ldconfig would leave it."""
+    """Return the full tree of all artefacts of a plan, and of what is declared, after ldconfig."""
     indexed = acquire.trees(plan.artefacts, effects)
     names = (item.name for item in plan.artefacts)
     whole = overlay(zip(names, (index.tree for index in indexed), strict=True))
+    whole = declared.declare(whole, plan.rootfs, facts=_facts)
     policy, read = plan.rootfs.ld_so_cache, contents.reader(whole.tree)
     tree = libraries.configured(whole.tree, policy, plan.arch, read=read)
     return attrs.evolve(whole, tree=tree)

@@ -14,12 +14,24 @@ from imagesmith.cli import documents, trusting
 from imagesmith.cli.documents import ImageDirectory
 from imagesmith.errors import DocumentError, OverlayConflict, PackageNotFound, PathNotFound
 from imagesmith.manifest import manifest as manifests
+from imagesmith.manifest import recipe as recipes
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Artefact
 from imagesmith.manifest.recipe import Recipe
+from imagesmith.manifest.sections.declared import MAX_CONTENT
 from imagesmith.model.arch import ARCHES
 from imagesmith.model.digest import Digest
 from imagesmith.model.moment import rfc3339
+from imagesmith.rootfs import declared
+
+
+def recipe_of(image: ImageDirectory, text: bytes) -> Recipe:
+    """Return the recipe `text` of an image, with what lies in files beside it."""
+
+    def beside(name: str) -> bytes:
+        return documents.read(image.path / name, limit=MAX_CONTENT)
+
+    return recipes.complete(recipes.parse(text, document=str(image.recipe)), beside)
 
 
 def previous(image: ImageDirectory) -> Manifest | None:
@@ -51,6 +63,7 @@ def stale(
             ("name", found.name, wanted.name),
             ("architectures", found.architectures, wanted.architectures),
             ("source", sources, wanted.sources),
+            ("runtime", found.runtime, wanted.runtime),
             ("trace", found.trace, wanted.trace),
             ("rootfs", found.rootfs, wanted.rootfs),
             ("image", found.image, wanted.image),
@@ -80,7 +93,7 @@ def naming(recipe: Path) -> Iterator[None]:
             document=str(recipe), place="package", problem=error.message, hint=error.hint
         ) from None
     except OverlayConflict as error:
-        if error.second != "generated":
+        if error.second not in ("generated", declared.RECIPE):
             raise
         raise DocumentError(
             document=str(recipe), place="rootfs", problem=error.message, hint=error.hint

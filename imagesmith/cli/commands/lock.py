@@ -45,13 +45,12 @@ def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # n
     """
     from imagesmith.build import lock
     from imagesmith.cli import documents, locking
-    from imagesmith.manifest import recipe as recipes
     from imagesmith.model.digest import Digest
 
     session: Session = ctx.obj
     image = documents.at(directory)
     text = documents.read(image.recipe, hint=f"write one: imagesmith init {image.path.name}")
-    recipe = recipes.parse(text, document=str(image.recipe))
+    recipe = locking.recipe_of(image, text)
     previous = locking.previous(image)
     if options["check"]:
         problems = locking.stale(image, Digest.of(text), recipe, previous, now=int(time.time()))

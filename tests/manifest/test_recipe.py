@@ -13,14 +13,24 @@ from imagesmith.errors import DocumentError
 from imagesmith.manifest import recipe as recipes
 from imagesmith.manifest.recipe import PackageRequest, Recipe
 from imagesmith.manifest.sections import (
+    DLOPEN,
     LD_SO_CACHES,
+    Acknowledged,
+    Additions,
+    Declared,
+    DirectoryEntry,
+    FileEntry,
     ImageSection,
     RootfsSection,
+    RuntimeSection,
+    SymlinkEntry,
     TraceSection,
     User,
 )
 from imagesmith.model import arch
 from imagesmith.model.config import ImageConfig
+from imagesmith.model.digest import Digest
+from imagesmith.model.tree import sort_key
 
 MINIMAL = f"""\
 name = "tool"
@@ -73,6 +83,58 @@ PATHS = st.lists(
 UNIQUE_PATHS = st.lists(PATHS, max_size=3, unique=True).map(tuple)
 
 
+WORDS = st.lists(st.from_regex(r"[A-Za-z0-9_][a-z0-9_+-]{0,5}", fullmatch=True), max_size=2)
+RUNTIMES = st.builds(
+    RuntimeSection,
+    dlopen=st.sampled_from(DLOPEN),
+    locales=WORDS.map(dict.fromkeys).map(tuple),
+    zones=st.sampled_from([(), ("Etc/UTC", "America/Argentina/Salta")]),
+    local_zone=st.sampled_from(["", "Europe/Berlin"]),
+    pam=st.sampled_from([(), ("login",)]),
+    with_rules=st.sampled_from([(), ("kerberos", "sasl")]),
+    without_rules=st.sampled_from([(), ("terminfo",)]),
+)
+SCRIPTS = st.sets(st.sampled_from(["preinst", "postinst"]), max_size=2).map(
+    lambda names: tuple(
+        Acknowledged(package="tool", name=name, digests=(Digest.of(b"x"),), because=name)
+        for name in sorted(names)
+    )
+)
+
+
+@st.composite
+def declarations(draw: st.DrawFn, users: list[str], arches: list[str]) -> Declared:
+    """Draw entries at different paths, of owners and architectures that there are."""
+    paths = sorted(draw(st.sets(PATHS, max_size=6)), key=sort_key)
+    owners = st.sampled_from(["root", "70000", *users])
+    some = st.sets(st.sampled_from(arches)).map(sorted).map(tuple)
+    return Declared(
+        files=tuple(
+            FileEntry(
+                path=path,
+                content=draw(st.binary(max_size=200) | st.text(max_size=200).map(_encoded)),
+                mode=draw(st.integers(0, 0o7777)),
+                user=draw(owners),
+                group=draw(owners),
+                architectures=draw(some),
+            )
+            for path in paths[::3]
+        ),
+        directories=tuple(
+            DirectoryEntry(path=path, mode=draw(st.integers(0, 0o7777)), user=draw(owners))
+            for path in paths[1::3]
+        ),
+        symlinks=tuple(
+            SymlinkEntry(path=path, target=draw(PATHS), replace=draw(st.booleans()))
+            for path in paths[2::3]
+        ),
+    )
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
 @st.composite
 def recipes_of_any_shape(draw: st.DrawFn) -> Recipe:
     """Draw recipes that differ in everything a person may write freely."""
@@ -84,12 +146,10 @@ def recipes_of_any_shape(draw: st.DrawFn) -> Recipe:
     pairs = st.dictionaries(
         st.text(string.ascii_letters + " ./é", min_size=1, max_size=5), TEXTS, max_size=3
     ).map(lambda drawn: tuple(sorted(drawn.items())))
+    arches = sorted(draw(st.sets(st.sampled_from(sorted(arch.ARCHES)), min_size=1)))
     return Recipe(
         name=draw(st.sampled_from(["a", "team/a-b", "x.y_z"])),
-        architectures=tuple(
-            arch.parse(name)
-            for name in sorted(draw(st.sets(st.sampled_from(sorted(arch.ARCHES)), min_size=1)))
-        ),
+        architectures=tuple(arch.parse(name) for name in arches),
         sources=(("debian", SOURCE), ("other", SOURCE)),
         packages=(
             PackageRequest(
@@ -98,14 +158,23 @@ def recipes_of_any_shape(draw: st.DrawFn) -> Recipe:
             ),
         ),
         valid_days=draw(st.none() | st.integers(1, 3650)),
-        trace=TraceSection(seeds=(draw(PATHS),), include=draw(UNIQUE_PATHS)),
+        runtime=draw(RUNTIMES),
+        trace=TraceSection(
+            seeds=(draw(PATHS),),
+            include=draw(UNIQUE_PATHS),
+            additions=tuple(
+                (name, Additions(include=draw(UNIQUE_PATHS), exclude=("/x",))) for name in arches
+            )[: draw(st.integers(0, 2))],
+        ),
         rootfs=RootfsSection(
             ca_bundle=draw(st.booleans()),
             os_release=draw(st.booleans()),
             licences=draw(st.booleans()),
             ld_so_cache=draw(st.sampled_from(LD_SO_CACHES)),
             users=users,
+            declared=draw(declarations([user.name for user in users], arches)),
         ),
+        scripts=draw(SCRIPTS),
         image=ImageSection(
             config=ImageConfig(
                 entrypoint=tuple(draw(st.lists(TEXTS, max_size=3))),

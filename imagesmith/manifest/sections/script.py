@@ -39,8 +39,7 @@ def read_scripts(root: Table, *, locked: bool) -> tuple[Acknowledged, ...]:
     found = [_read(table, locked=locked) for table in root.tables("script", optional=True)]
     for index, each in enumerate(found):
         if any((each.package, each.name) == (other.package, other.name) for other in found[:index]):
-            place = f"script[{index}]"
-            raise root.error(place, f"{each.name} of {each.package} is listed twice")
+            raise root.error("script", f"{each.name} of {each.package} is listed twice")
     return tuple(sorted(found, key=lambda each: (each.package, each.name)))
 
 

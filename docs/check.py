@@ -276,7 +276,7 @@ def check(root: Path) -> list[Problem]:
             *links(root, found),
             *shown(found, known),
             *helps(found, known),
-            *tables(found, vocabulary.truth(Path(errors.__file__).parent)),
+            *tables(found, vocabulary.truth(Path(errors.__file__).parent.parent)),
         }
     )
 

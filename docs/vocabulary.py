@@ -17,14 +17,23 @@ from imagesmith.trust.verdict import Reason
 
 READERS = {"string", "integer", "boolean", "time", "strings", "words", "table", "tables", "has"}
 READERS |= {"converted", "convert", "convert_all"}
-READERS_AT = {"_read_pairs": 1, "_choice": 1, "path": 0}
+READERS_AT = {"read_pairs": 1, "_names": 1, "_owner": 1, "choice": 1, "image_paths": 1, "path": 0}
 """Functions that read a key, by the place of the argument that names it."""
+
+
+ENTRIES = {"file", "directory", "symlink"}
+"""What can be declared below `[rootfs]`."""
 
 
 def truth(package: Path) -> dict[str, frozenset[str]]:
     """Return what each marked table must list, from the sources in `package`."""
-    recipe = _keys(package, "manifest/recipe.py", "manifest/sections.py")
+    sections = ("image", "rootfs", "trace")
+    recipe = _keys(
+        package, "manifest/recipe.py", *(f"manifest/sections/{name}.py" for name in sections)
+    )
     manifest = _keys(package, "manifest/manifest.py", "manifest/pins.py") | {"architectures"}
+    declared = _keys(package, "manifest/sections/declared.py")
+    script = _keys(package, "manifest/sections/script.py")
     return {
         "error-codes": frozenset(_error_codes(errors.ImagesmithError)),
         "problem-codes": frozenset(CODES),
@@ -32,8 +41,11 @@ def truth(package: Path) -> dict[str, frozenset[str]]:
         "file-reasons": _literals(
             package, ("elf", "trace", "rootfs", "build", "cli"), _file_reason
         ),
-        "recipe-keys": recipe,
-        "manifest-keys": manifest,
+        "recipe-keys": recipe | ENTRIES | {"script"},
+        "manifest-keys": manifest | {"script", "skipped"},
+        "runtime-keys": _keys(package, "manifest/sections/runtime.py"),
+        "declared-keys": declared - ENTRIES | {"architectures", "text", "base64"},
+        "script-keys": script - {"script", "skipped"},
         "trust-keys": _keys(package, "trust/policy.py"),
         "config-keys": _keys(package, "cli/configuration.py"),
     }

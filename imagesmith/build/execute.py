@@ -124,6 +124,6 @@ def rootfs(plan: Plan, contents: Contents, effects: Effects) -> Rootfs:
     tree = assemble.assemble(whole, reasons, made)
     tree = _cached(plan, tree, whole, contents)
     warnings += (*_unstartable(plan, tree), *_cacheless(plan, tree))
-    unowned = (path for path in reasons if path not in whole.owners)
+    unowned = (path for path in reasons if path not in whole.owners and path not in asked)
     reasons |= {path: Reason("generated", None) for path in (*made, *unowned)}
     return Rootfs(tree=tree, closure=closure, reasons=reasons, overlay=whole, warnings=warnings)

@@ -11,8 +11,9 @@ user, password and query.
 Whether the bytes are the right ones is for their digest or signature to say;
 which of several mirrors to ask is the caller's decision.
 
-`fetcher` has the loop, `transfer` the rules of one transfer, `web` is the door
-to urllib3, `local` reads files.
+`resuming` has the loop, `transfer` the rules of one transfer, `web` is the door
+to urllib3, `local` reads files; `fetcher` chooses between them.  `exchange` sends
+single requests of any kind.
 """
 
 from imagesmith.fetch.fetcher import Fetcher

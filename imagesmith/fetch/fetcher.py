@@ -1,19 +1,20 @@
-"""The loop: ask, stream, and ask for the rest when the connection breaks."""
+"""Streams from locations, whatever their kind."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import Self
 
 from imagesmith.errors import UsageError
 from imagesmith.fetch import local, web
-from imagesmith.fetch.transfer import Interrupted, Transfer, redacted
+from imagesmith.fetch.answer import Answer
+from imagesmith.fetch.resuming import resumed
+from imagesmith.fetch.transfer import Transfer, redacted
 from imagesmith.fetch.web import Options, Web
-
-MAX_WAIT = 30.0
-"""Seconds between two tries at most, whatever the server asks for."""
 
 
 class Fetcher:
@@ -49,7 +50,13 @@ class Fetcher:
         """
         transfer = Transfer(what=redacted(location), size=size, limit=limit, position=offset)
         if location.lower().startswith(("http://", "https://")):
-            yield from self._tried(location, transfer)
+            yield from resumed(
+                transfer,
+                partial(self._answer, location, transfer),
+                self._options,
+                sleep=self._sleep,
+                clock=self._clock,
+            )
             return
         path = local.local_path(location)
         if path is None:
@@ -57,38 +64,13 @@ class Fetcher:
             raise UsageError(problem=problem)
         yield from local.stream(path, transfer)
 
-    def _tried(self, location: str, transfer: Transfer) -> Iterator[bytes]:
-        """Yield what each try brings until the file is complete or trying is vain."""
-        deadline = self._clock() + self._options.timeout_total
-        failures = 0
-        while not transfer.is_complete:
-            before = transfer.position
-            try:
-                yield from self._once(location, transfer, deadline)
-            except Interrupted as interruption:
-                failures = 1 if transfer.position > before else failures + 1
-                if failures > self._options.retries:
-                    raise transfer.failure(str(interruption), temporary=True) from interruption
-                wait = max(interruption.wait, self._options.backoff * 2.0 ** (failures - 1))
-                self._expect_time(deadline, transfer)
-                transfer.again(str(interruption))
-                self._sleep(min(wait, MAX_WAIT))
-            else:
-                return
-
-    def _once(self, location: str, transfer: Transfer, deadline: float) -> Iterator[bytes]:
+    @contextmanager
+    def _answer(self, location: str, transfer: Transfer) -> Iterator[Answer]:
         with self._web.answer(location, transfer) as response:
-            start = transfer.accept(response.status, response.headers)
-            known = transfer.position - start  # of the body: a range was asked for in vain
-            for chunk in web.chunks(response, transfer):
-                self._expect_time(deadline, transfer)
-                fresh = chunk[known:]
-                known -= len(chunk) - len(fresh)
-                if fresh:
-                    yield transfer.give(fresh)
-            transfer.end(chunked="Transfer-Encoding" in response.headers)
-
-    def _expect_time(self, deadline: float, transfer: Transfer) -> None:
-        if self._clock() > deadline:
-            limit = self._options.timeout_total
-            raise transfer.failure(f"not complete after {limit:g} seconds")
+            yield Answer(
+                what=transfer.what,
+                url=location,
+                status=response.status,
+                headers=response.headers,
+                chunks=web.chunks(response, transfer.failure),
+            )

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import threading
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 import attrs
 
-from imagesmith.errors import UsageError
+from imagesmith.errors import NetworkError, UsageError
 from imagesmith.fetch.transfer import Interrupted, Transfer, redacted
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
 MAX_REDIRECTS = 5
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
 CHUNK = 256 * 1024
 
 
@@ -44,7 +44,7 @@ class Options:
 
 
 class Web:
-    """Answers to GET requests over pooled connections."""
+    """Requests and answers over pooled connections."""
 
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
         """Take `http_proxy` and the like from `environ` unless the options name a proxy."""
@@ -61,17 +61,18 @@ class Web:
     @contextmanager
     def answer(self, location: str, transfer: Transfer) -> Iterator[BaseHTTPResponse]:
         """Lend the answer at the end of the redirects; its body has not been read."""
-        first = url = _parsed(location, transfer)
+        first = url = parsed(location, transfer.failure)
         for _ in range(MAX_REDIRECTS + 1):
             headers = transfer.headers()
             if (url.scheme, url.hostname, url.port) == (first.scheme, first.hostname, first.port):
                 headers |= _authorization(first)
             response = self._get(url, headers, transfer)
             try:
-                if response.status not in _REDIRECTS:
+                if response.status not in REDIRECTS:
                     yield response
                     return
-                url = _redirected(url, response.headers.get("Location", ""), transfer)
+                target = response.headers.get("Location", "")
+                url = redirected(url, target, transfer.failure)
             finally:
                 response.close()
         raise transfer.failure(f"more than {MAX_REDIRECTS} redirects")
@@ -79,21 +80,30 @@ class Web:
     def _get(
         self, url: SplitResult, headers: dict[str, str], transfer: Transfer
     ) -> BaseHTTPResponse:
+        with network_errors(transfer.failure):
+            return self.send("GET", url, headers)
+
+    def send(
+        self,
+        method: str,
+        url: SplitResult,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] | None = None,
+    ) -> BaseHTTPResponse:
+        """Send one request and return the answer, its body unread; raises what urllib3 raises."""
         from urllib3 import Timeout
 
         target = urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, url.query, ""))
-        with network_errors(transfer):
-            return self._pool(url).request(
-                "GET",
-                target,
-                headers=headers,
-                preload_content=False,
-                redirect=False,
-                retries=False,
-                timeout=Timeout(
-                    connect=self._options.timeout_connect, read=self._options.timeout_read
-                ),
-            )
+        return self._pool(url).request(
+            method,
+            target,
+            body=body,
+            headers=dict(headers),
+            preload_content=False,
+            redirect=False,
+            retries=False,
+            timeout=Timeout(connect=self._options.timeout_connect, read=self._options.timeout_read),
+        )
 
     def _pool(self, url: SplitResult) -> PoolManager:
         proxy = self._options.proxy or proxy_for(self._environ, url.scheme, url.hostname or "")
@@ -103,10 +113,10 @@ class Web:
             return self._pools[proxy]
 
 
-def chunks(response: BaseHTTPResponse, transfer: Transfer) -> Iterator[bytes]:
+def chunks(response: BaseHTTPResponse, failure: Callable[[str], NetworkError]) -> Iterator[bytes]:
     """Yield the body as it arrives, never waiting for a chunk to be full."""
     while True:
-        with network_errors(transfer):
+        with network_errors(failure):
             chunk = response.read1(CHUNK, decode_content=False)
         if not chunk:
             return
@@ -114,7 +124,7 @@ def chunks(response: BaseHTTPResponse, transfer: Transfer) -> Iterator[bytes]:
 
 
 @contextmanager
-def network_errors(transfer: Transfer) -> Iterator[None]:
+def network_errors(failure: Callable[[str], NetworkError]) -> Iterator[None]:
     """Turn what urllib3 raises into `Interrupted`, or NetworkError where trying again is vain.
 
     Its own messages are left out: they hold the query.
@@ -125,7 +135,7 @@ def network_errors(transfer: Transfer) -> Iterator[None]:
         yield
     except exceptions.SSLError as error:
         reason = getattr(error.args[0], "verify_message", "") if error.args else ""
-        raise transfer.failure(f"no trusted connection ({reason or 'tls'})") from error
+        raise failure(f"no trusted connection ({reason or 'tls'})") from error
     except exceptions.ProxyError as error:
         raise Interrupted("the proxy does not answer") from error
     except exceptions.NameResolutionError as error:
@@ -135,7 +145,7 @@ def network_errors(transfer: Transfer) -> Iterator[None]:
     except exceptions.TimeoutError as error:
         raise Interrupted("the server is silent") from error
     except (exceptions.LocationValueError, UnicodeError) as error:
-        raise transfer.failure("not a location that can be asked") from error
+        raise failure("not a location that can be asked") from error
     except (exceptions.HTTPError, OSError) as error:
         raise Interrupted("the connection was lost") from error
 
@@ -173,27 +183,31 @@ def proxy_for(environ: Mapping[str, str], scheme: str, host: str) -> str | None:
     return setting(f"{scheme}_proxy") or setting("all_proxy") or None
 
 
-def _parsed(location: str, transfer: Transfer) -> SplitResult:
+def parsed(location: str, failure: Callable[[str], NetworkError]) -> SplitResult:
+    """Return the parts of an http or https URL; what `failure` makes of anything else."""
     try:
         parts = urlsplit(location)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError as error:
-        raise transfer.failure("not a location that can be asked") from error
+        raise failure("not a location that can be asked") from error
     if not usable:
-        raise transfer.failure("not a location that can be asked")
+        raise failure("not a location that can be asked")
     return parts
 
 
-def _redirected(url: SplitResult, target: str, transfer: Transfer) -> SplitResult:
+def redirected(
+    url: SplitResult, target: str, failure: Callable[[str], NetworkError]
+) -> SplitResult:
+    """Return where an answer sends whoever asked for `url`; never from https to http."""
     try:
         found = urlsplit(urljoin(urlunsplit(url), target))
     except ValueError as error:
-        raise transfer.failure("redirected to a malformed location") from error
+        raise failure("redirected to a malformed location") from error
     if found.scheme not in ("http", "https"):
-        raise transfer.failure(f"redirected to a location of the kind {found.scheme!r}")
+        raise failure(f"redirected to a location of the kind {found.scheme!r}")
     if url.scheme == "https" and found.scheme == "http":
-        raise transfer.failure("redirected from https to http")
-    return _parsed(urlunsplit(found), transfer)
+        raise failure("redirected from https to http")
+    return parsed(urlunsplit(found), failure)
 
 
 def _authorization(url: SplitResult) -> dict[str, str]:

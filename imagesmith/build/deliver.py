@@ -20,7 +20,7 @@ from imagesmith.manifest.pins import Expectation
 from imagesmith.manifest.sections import Compression
 from imagesmith.model.arch import Arch
 from imagesmith.model.digest import Digest
-from imagesmith.oci import archive
+from imagesmith.oci import archive, bundle
 from imagesmith.oci import image as oci
 from imagesmith.trust.trusted import TrustedManifest
 
@@ -138,7 +138,7 @@ def write(delivery: Delivery, path: Path, effects: Effects) -> None:
     """Write the images as one archive; a file that already is that archive is left alone."""
     archive.write(
         path,
-        images=delivery.images,
+        bundle.of(delivery.images),
         reference=delivery.manifest.reference,
         blobs=effects.store.chunks,
         epoch=delivery.manifest.epoch,

@@ -15,7 +15,7 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -26,7 +26,7 @@ from imagesmith.model.digest import Digest
 from imagesmith.model.tree import Directory, Entry, File, Span, Tree
 from imagesmith.oci import image as documents
 from imagesmith.oci import tar
-from imagesmith.oci.image import Image
+from imagesmith.oci.bundle import Bundle
 
 Blobs = Callable[[Digest], Iterable[bytes | memoryview]]
 """Gives the bytes of a layer, verified."""
@@ -35,73 +35,68 @@ _Bytes = Iterator[bytes | memoryview]
 _BUFFER = 1024 * 1024
 
 
-def write(
-    path: Path, *, images: Sequence[Image], reference: str, blobs: Blobs, epoch: int
-) -> Digest:
-    """Write the archive of `images` to `path` and return the digest people know it by.
+def write(path: Path, bundle: Bundle, *, reference: str, blobs: Blobs, epoch: int) -> Digest:
+    """Write the archive of `bundle` to `path` and return the digest people know it by.
 
     That is the image manifest's digest for one architecture, the index's for
     several.  A file that already is this archive is not touched.  HostError where
     the host refuses; then nothing new lies at `path`.
     """
-    digest = documents.digest(images)
     _refuse_special(path)
-    if not holds(path, images=images, reference=reference, blobs=blobs, epoch=epoch):
-        _replace(path, _stream(images, reference, blobs, epoch))
-    return digest
+    if not holds(path, bundle, reference=reference, blobs=blobs, epoch=epoch):
+        _replace(path, _stream(bundle, reference, blobs, epoch))
+    return bundle.root.digest
 
 
-def holds(path: Path, *, images: Sequence[Image], reference: str, blobs: Blobs, epoch: int) -> bool:
+def holds(path: Path, bundle: Bundle, *, reference: str, blobs: Blobs, epoch: int) -> bool:
     """Say whether `path` is a regular file with exactly the bytes `write` would write."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb", buffering=_BUFFER) as existing:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return False
-            pieces = _stream(images, reference, blobs, epoch)
+            pieces = _stream(bundle, reference, blobs, epoch)
             same = all(existing.read(len(piece)) == piece for piece in pieces)
             return same and not existing.read(1)
     except OSError:
         return False
 
 
-def contents(images: Sequence[Image], reference: str) -> Tree:
+def contents(bundle: Bundle, reference: str) -> Tree:
     """Return the archive's members as a tree; layers are spans of their blobs."""
     entries: dict[str, Entry] = {
         "/blobs": Directory(),
         "/blobs/sha256": Directory(),
         "/oci-layout": File.of(to_bytes({"imageLayoutVersion": "1.0.0"})),
-        "/index.json": File.of(documents.layout(images, reference=reference)),
+        "/index.json": File.of(documents.layout(bundle.root.to_json(), reference=reference)),
     }
-    inner = [document for image in images for document in (image.config, image.manifest)]
-    if len(images) == 1:
-        entries["/manifest.json"] = File.of(_docker_manifest(images[0], reference))
-    else:
-        inner.append(documents.index(images))
-    for document in inner:
-        entries[_blob(Digest.of(document))] = File.of(document)
-    for layer in (layer for image in images for layer in image.layers):
-        span = Span(layer.digest, 0)
-        entries[_blob(layer.digest)] = File(
-            mode=0o644, size=layer.size, digest=layer.digest, content=span
+    if not bundle.is_index:
+        entries["/manifest.json"] = File.of(_docker_manifest(bundle, reference))
+    for blob in bundle.blobs:
+        span = Span(blob.digest, 0)
+        entries[_blob(blob.digest)] = File(
+            mode=0o644, size=blob.size, digest=blob.digest, content=span
         )
+    for digest, document in bundle.documents.items():
+        entries[_blob(digest)] = File.of(document)
     return Tree(entries)
 
 
-def _stream(images: Sequence[Image], reference: str, blobs: Blobs, epoch: int) -> _Bytes:
+def _stream(bundle: Bundle, reference: str, blobs: Blobs, epoch: int) -> _Bytes:
     def read(file: File) -> Iterable[bytes | memoryview]:
         return blobs(file.digest)
 
-    return tar.stream(contents(images, reference), read=read, epoch=epoch)
+    return tar.stream(contents(bundle, reference), read=read, epoch=epoch)
 
 
-def _docker_manifest(image: Image, reference: str) -> bytes:
+def _docker_manifest(bundle: Bundle, reference: str) -> bytes:
     """Render `manifest.json` as `docker save` does, with layers where the OCI layout has them."""
+    config, *layers = bundle.members(bundle.root.digest)
     return to_bytes(
         [
             {
-                "Config": _blob(image.config_digest)[1:],
-                "Layers": [_blob(layer.digest)[1:] for layer in image.layers],
+                "Config": _blob(config.digest)[1:],
+                "Layers": [_blob(layer.digest)[1:] for layer in layers],
                 "RepoTags": [documents.tagged(reference)],
             }
         ]

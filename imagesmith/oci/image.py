@@ -8,7 +8,7 @@ image-index.md, image-layout.md, annotations.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -88,18 +88,14 @@ def digest(images: Sequence[Image]) -> Digest:
     return images[0].digest if len(images) == 1 else Digest.of(index(images))
 
 
-def layout(images: Sequence[Image], *, reference: str) -> bytes:
-    """Return `index.json`: exactly one descriptor, which carries the reference."""
+def layout(root: Mapping[str, Json], *, reference: str) -> bytes:
+    """Return `index.json`: exactly the descriptor `root`, which carries the reference."""
     tagged(reference)
-    if len(images) == 1:
-        entry = _platform_descriptor(images[0])
-    else:
-        entry = descriptor(IMAGE_INDEX, index(images))
     annotations = {
         "org.opencontainers.image.ref.name": reference,
         "io.containerd.image.name": reference,
     }
-    manifests = [{**entry, "annotations": annotations}]
+    manifests = [{**root, "annotations": annotations}]
     return to_bytes({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": manifests})
 
 
@@ -124,29 +120,30 @@ def descriptor(media_type: str, document: bytes) -> dict[str, Json]:
 
 
 def _platform_descriptor(image: Image) -> dict[str, Json]:
-    return {**descriptor(IMAGE_MANIFEST, image.manifest), "platform": _platform(image.arch)}
+    return {**descriptor(IMAGE_MANIFEST, image.manifest), "platform": platform(image.arch)}
 
 
-def _platform(arch: Arch) -> dict[str, Json]:
-    platform: dict[str, Json] = {"architecture": arch.oci, "os": "linux"}
+def platform(arch: Arch) -> dict[str, Json]:
+    """Return the platform object of an architecture."""
+    found: dict[str, Json] = {"architecture": arch.oci, "os": "linux"}
     if arch.variant is not None:
-        platform["variant"] = arch.variant
-    return platform
+        found["variant"] = arch.variant
+    return found
 
 
 def _config(
     arch: Arch, layers: Sequence[Layer], config: ImageConfig, created: str, created_by: str
 ) -> dict[str, Json]:
     return {
-        **_platform(arch),
+        **platform(arch),
         "created": created,
-        "config": _execution(config),
+        "config": execution(config),
         "rootfs": {"type": "layers", "diff_ids": [str(layer.diff_id) for layer in layers]},
         "history": [{"created": created, "created_by": created_by} for _ in layers],
     }
 
 
-def _execution(config: ImageConfig) -> dict[str, Json]:
+def execution(config: ImageConfig) -> dict[str, Json]:
     """Spell the execution parameters as config.md does, empty ones left out."""
     parameters: dict[str, Json] = {
         "Cmd": config.cmd,

@@ -13,7 +13,7 @@ from imagesmith.model import arch as arches
 from imagesmith.model.config import ImageConfig
 from imagesmith.model.digest import Digest
 from imagesmith.model.tree import File, Span, Tree
-from imagesmith.oci import archive
+from imagesmith.oci import archive, bundle
 from imagesmith.oci.image import Image, image
 from imagesmith.oci.layer import Layer, pack
 
@@ -81,7 +81,9 @@ def write_archive(
     """Write an archive with one image per architecture and return the digest it is known by."""
     blobs = Blobs()
     images = [make_image(tree, blobs, arch=arch, kind=kind) for arch, tree in trees.items()]
-    return archive.write(path, images=images, reference=reference, blobs=blobs.chunks, epoch=EPOCH)
+    return archive.write(
+        path, bundle.of(images), reference=reference, blobs=blobs.chunks, epoch=EPOCH
+    )
 
 
 def file_digest(path: Path) -> str:

@@ -20,7 +20,7 @@ from builders.tar import Files, complete
 from imagesmith.cli import running
 from imagesmith.model.config import ImageConfig
 from imagesmith.model.tree import Entry, File, Tree
-from imagesmith.oci import archive
+from imagesmith.oci import archive, bundle
 from imagesmith.sandbox import launch
 from imagesmith.sandbox.program import Asked
 from imagesmith.store import Store
@@ -95,9 +95,28 @@ static int connects(int port) {
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
     return connect(socket(AF_INET, SOCK_STREAM, 0), (void *)&to, sizeof to) ? errno : 0;
 }
+static int listens(int port, int visits) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int one = 1, door = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(door, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    inet_pton(AF_INET, "127.0.0.1", &at.sin_addr);
+    if (bind(door, (void *)&at, sizeof at) || listen(door, 8)) return errno;
+    fputs("listening\n", stderr);
+    while (visits--) close(accept(door, 0, 0));
+    return 5;
+}
+static int echoes(FILE *to) {
+    for (int c; (c = getchar()) != EOF;) putc(c, to);
+    return 0;
+}
+static int each(int argc, char **argv) {
+    for (int i = 0; i < argc; i++) show(argv[i]);
+    return argc;
+}
 int main(int argc, char **argv) {
     const char *verb = argc > 1 ? argv[1] : "words", *first = argc > 2 ? argv[2] : "";
     char text[4096];
+    if (!strcmp(verb, "become")) return execv(first, argv + 3) ? errno : 0;
     if (!strcmp(verb, "exit")) return atoi(first);
     if (!strcmp(verb, "die")) return kill(getpid(), atoi(first)) || pause();
     if (!strcmp(verb, "env")) { for (char **e = environ; *e; e++) puts(*e); return 0; }
@@ -110,6 +129,10 @@ int main(int argc, char **argv) {
     if (!strcmp(verb, "mode")) return mode(first);
     if (!strcmp(verb, "wait")) return waits(argc - 2, argv + 2);
     if (!strcmp(verb, "connect")) return connects(atoi(first));
+    if (!strcmp(verb, "each")) return each(argc - 2, argv + 2);
+    if (!strcmp(verb, "listen")) return listens(atoi(first), argc > 3 ? atoi(argv[3]) : -1);
+    if (!strcmp(verb, "echo")) return echoes(strcmp(first, "stderr") ? stdout : stderr);
+    if (!strcmp(verb, "fork")) { if (fork()) return 0; for (;;) pause(); }
     if (!strcmp(verb, "tty")) return open("/dev/tty", O_RDWR) < 0 ? errno : 0;
     if (!strcmp(verb, "type")) return ioctl(atoi(first), TIOCSTI, "x") ? errno : 0;
     if (!strcmp(verb, "device")) return mknod("/tmp/d", S_IFCHR | 0600, 0x103) ? errno : 0;
@@ -154,7 +177,7 @@ def write_image(
         make_image(Tree(complete(content)), blobs, arch=arch, config=config)
         for arch, content in files_by_arch.items()
     ]
-    archive.write(path, images=images, reference=reference, blobs=blobs.chunks, epoch=EPOCH)
+    archive.write(path, bundle.of(images), reference=reference, blobs=blobs.chunks, epoch=EPOCH)
     return path
 
 

@@ -17,7 +17,7 @@ from imagesmith.model import arch as arches
 from imagesmith.model.config import ImageConfig
 from imagesmith.model.digest import Digest
 from imagesmith.model.tree import Directory, Entry, File, Hardlink, Symlink, Tree
-from imagesmith.oci import archive, image, layer, tar
+from imagesmith.oci import archive, bundle, image, layer, tar
 
 EPOCH = 1783019100
 CONFIG = ImageConfig(
@@ -168,7 +168,7 @@ def test_the_page_gives_the_bytes_of_the_archive(
     ]
     archive.write(
         tmp_path / "a.tar",
-        images=images,
+        bundle.of(images),
         reference="team/app:1.0",
         blobs=lambda digest: [blobs[digest]],
         epoch=EPOCH,

@@ -27,7 +27,7 @@ from imagesmith.compression import EncoderKind
 from imagesmith.errors import HostError, IntegrityError
 from imagesmith.model.digest import Digest
 from imagesmith.model.tree import File, Tree
-from imagesmith.oci import archive
+from imagesmith.oci import archive, bundle
 from imagesmith.oci.image import Image, digest
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -171,7 +171,7 @@ class TestWrite:
 
         def held(path: Path, reference: str = REFERENCE) -> bool:
             return archive.holds(
-                path, images=images, reference=reference, blobs=blobs.chunks, epoch=EPOCH
+                path, bundle.of(images), reference=reference, blobs=blobs.chunks, epoch=EPOCH
             )
 
         assert not held(target)
@@ -245,7 +245,7 @@ class TestWrite:
 
         kinds = (IntegrityError, KeyboardInterrupt, HostError)
         with pytest.raises(kinds):
-            archive.write(target, images=images, reference="a", blobs=damaged, epoch=EPOCH)
+            archive.write(target, bundle.of(images), reference="a", blobs=damaged, epoch=EPOCH)
 
         assert target.read_bytes() == b"older"
         assert alone(target)
@@ -304,7 +304,7 @@ class TestFaults:
             seen.append(set(target.parent.iterdir()))
             yield from blobs.chunks(digest)
 
-        archive.write(target, images=images, reference=REFERENCE, blobs=meanwhile, epoch=EPOCH)
+        archive.write(target, bundle.of(images), reference=REFERENCE, blobs=meanwhile, epoch=EPOCH)
         (during,) = seen
 
         assert {target, notes} < during

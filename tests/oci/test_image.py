@@ -15,6 +15,7 @@ from imagesmith.model import arch as arches
 from imagesmith.model.config import ImageConfig
 from imagesmith.model.digest import Digest
 from imagesmith.model.tree import Tree
+from imagesmith.oci import bundle
 from imagesmith.oci.image import Image, digest, image, index, layout, tagged
 from imagesmith.oci.layer import Layer
 
@@ -206,7 +207,8 @@ class TestLayout:
     def test_it_has_exactly_one_descriptor(self, names: list[str]) -> None:
         """The image manifest, or the index over several, named by the full reference."""
         images = [make(name) for name in names]
-        found = json.loads(layout(images, reference=REFERENCE))
+        root = bundle.of(images).root
+        found = json.loads(layout(root.to_json(), reference=REFERENCE))
         (descriptor,) = found["manifests"]
         kind = "manifest" if len(names) == 1 else "index"
 
@@ -235,7 +237,7 @@ class TestLayout:
     def test_malformed_references_are_refused(self, reference: str) -> None:
         """Runtimes would refuse to load the archive."""
         with pytest.raises(UsageError) as caught:
-            layout([make()], reference=reference)
+            layout(bundle.of([make()]).root.to_json(), reference=reference)
 
         hint = "write it like registry.example.org/app:1.4.2"
         expected = UsageError(problem=f"not an image reference: {reference!a}", hint=hint)

@@ -15,7 +15,7 @@ import os
 
 TYPE_CHECKING = False  # typing, and collections, take long to import
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 PROGRAM = "bwrap"
 PACKAGE = "bubblewrap"
@@ -52,11 +52,19 @@ def which(name: str, environ: Mapping[str, str]) -> str | None:
     return next((place for place in places if os.access(place, os.X_OK)), None)
 
 
-def start(bwrap: str, options: Sequence[bytes], command: Sequence[bytes]) -> Started:
+def start(
+    bwrap: str,
+    options: Sequence[bytes],
+    command: Sequence[bytes],
+    *,
+    through: Sequence[str] = (),
+    streams: tuple[int, int, int] = _STANDARD,
+) -> Started:
     """Start bubblewrap with a command that begins when somebody looks after it.
 
-    No descriptor of this process is passed on to the program: one to a directory of
-    the host would be a way out.
+    `through` are words of a program that runs what stands behind them (`foreign`).
+    `streams` become the program's stdin, stdout and stderr.  No other descriptor of this
+    process is passed on to the program: one to a directory of the host would be a way out.
     """
     _occupy_standard_descriptors()
     reports, reporting = os.pipe()
@@ -66,14 +74,14 @@ def start(bwrap: str, options: Sequence[bytes], command: Sequence[bytes]) -> Sta
     try:
         for descriptor in passed:
             os.set_inheritable(descriptor, True)
-        words: tuple[str | bytes, ...] = (PROGRAM, "--args", str(told))
+        words: tuple[str | bytes, ...] = (*through, bwrap, "--args", str(told))
         words += ("--json-status-fd", str(reporting), "--", *command)
         others = {int(name) for name in os.listdir("/proc/self/fd")} - {*_STANDARD, *passed}
         process = os.posix_spawn(
-            bwrap,
+            words[0],
             words,
             {},
-            file_actions=[(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in sorted(others)],
+            file_actions=[*_placed(streams), *((os.POSIX_SPAWN_CLOSE, each) for each in others)],
             setpgroup=0,  # out of the keyboard's reach
             setsigdef=_PYTHON_IGNORES,
         )
@@ -85,6 +93,13 @@ def start(bwrap: str, options: Sequence[bytes], command: Sequence[bytes]) -> Sta
         for descriptor in passed:
             os.close(descriptor)
     return Started(process, reports, gate)
+
+
+def _placed(streams: tuple[int, int, int]) -> Iterator[tuple[int, int, int]]:
+    """Yield the actions that make descriptors the standard ones, where they are not yet."""
+    for number, stream in zip(_STANDARD, streams, strict=True):
+        if stream != number:
+            yield (os.POSIX_SPAWN_DUP2, stream, number)
 
 
 def _written(options: Sequence[bytes]) -> int:

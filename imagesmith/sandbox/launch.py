@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from imagesmith.errors import HostError, ImagesmithError, ProgramRefused
-from imagesmith.sandbox import bubblewrap, mounts, platform, program, refusal
+from imagesmith.sandbox import bubblewrap, foreign, mounts, platform, program, refusal
 from imagesmith.sandbox.inside import Account
 from imagesmith.sandbox.lending import Exported
-from imagesmith.sandbox.mounts import Bind
+from imagesmith.sandbox.mounts import Bind, Shared
 from imagesmith.sandbox.program import Asked, Program
 from imagesmith.sandbox.supervise import NotStarted, supervise
 
@@ -39,6 +39,8 @@ class Launch(NamedTuple):
     command: Sequence[str]
     path: str
     """The image path of the program."""
+    through: Sequence[str] = ()
+    """Words to start bubblewrap with, so that children of a foreign program run as well."""
 
 
 def here(environ: Mapping[str, str]) -> Host:
@@ -51,30 +53,43 @@ def here(environ: Mapping[str, str]) -> Host:
     return Host(lambda name: bubblewrap.which(name, environ), read, os.uname().machine)
 
 
-def prepare(exported: Exported, asked: Asked, host: Host) -> Launch:
-    """Decide everything about running an image; the errors are those that keep it from starting."""
+def prepare(
+    exported: Exported, asked: Asked, host: Host, *, shared: Shared | None = None
+) -> Launch:
+    """Decide everything about running an image; the errors are those that keep it from starting.
+
+    Where it may write is memory, or what is `shared` with others.
+    """
     bwrap = bubblewrap_of(host)
     name = host_name(exported.name)
     found = program.program(exported.config, asked, exported.root, name=name)
     command, binds = found.command, [*_binds(asked)]
+    through: tuple[str, ...] = ()
     if not platform.is_native(exported.platform, platform.host(host.machine)):
         emulator = platform.emulator(exported.platform, host.which)
         found = program.unscripted(found, exported.root)
         command = (bubblewrap.EMULATOR, "-0", found.command[0], found.path, *found.command[1:])
         binds.append(Bind(emulator, bubblewrap.EMULATOR, writable=False))
+        through = foreign.through(emulator, program.head(exported.root + found.path))
     options = (
         *(("--share-net",) if asked.network else ()),
-        *mounts.options(exported.root, writable=_writable(exported, found), binds=binds),
+        *mounts.options(
+            exported.root,
+            writable=_writable(exported, asked, found),
+            binds=binds,
+            shared=shared,
+        ),
         *_identity(found, name),
     )
-    return Launch(bwrap, options, command, found.path)
+    return Launch(bwrap, options, command, found.path, through)
 
 
 def launch(prepared: Launch, host: Host) -> int:
     """Run what was decided and return its exit status; nothing is printed."""
     options, command = ([*map(os.fsencode, words)] for words in prepared[1:3])
     try:
-        return supervise(bubblewrap.start(prepared.bwrap, options, command))
+        started = bubblewrap.start(prepared.bwrap, options, command, through=prepared.through)
+        return supervise(started)
     except NotStarted:
         raise why_not(prepared.bwrap, prepared.path, host) from None
 
@@ -115,9 +130,10 @@ def _binds(asked: Asked) -> Iterator[Bind]:
     yield from (Bind(*volume) for volume in asked.volumes)
 
 
-def _writable(exported: Exported, found: Program) -> Mapping[str, int]:
+def _writable(exported: Exported, asked: Asked, found: Program) -> Mapping[str, int]:
     """Return where a program may write, with the modes of these directories."""
-    volumes = dict.fromkeys(exported.config.get("Volumes") or (), mounts.DIRECTORY_MODE)
+    named = (*(exported.config.get("Volumes") or ()), *asked.writable)
+    volumes = dict.fromkeys(named, mounts.DIRECTORY_MODE)
     if not os.path.isdir(exported.root + found.directory):
         volumes[found.directory] = mounts.DIRECTORY_MODE
     own = {

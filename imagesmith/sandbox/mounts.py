@@ -1,5 +1,7 @@
 """What a program sees: the image's root read-only, and where it may write, memory.
 
+Or directories of the host instead of memory, for programs that share them.
+
 A mount needs a place to be mounted on, and nothing is ever created in an
 exported root, which others lend at the same time.  So a directory in which one is
 missing, or which the program may write to, is *opened*: an empty tmpfs takes its
@@ -9,7 +11,7 @@ place, with everything the image has in it mounted back, read-only.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -33,7 +35,17 @@ class Bind(NamedTuple):
     writable: bool
 
 
-def options(root: str, *, writable: Mapping[str, int], binds: Sequence[Bind]) -> Iterator[str]:
+Shared = Callable[[str, int], str]
+"""Gives the directory of the host that stands for a writable one, by image path and mode."""
+
+
+def options(
+    root: str,
+    *,
+    writable: Mapping[str, int],
+    binds: Sequence[Bind],
+    shared: Shared | None = None,
+) -> Iterator[str]:
     """Yield bubblewrap's options for a root, the directories to write to, and more of the host."""
     scratch = {inside.resolved(root, path): mode for path, mode in writable.items()}
     placed = [bind._replace(path=inside.resolved(root, bind.path)) for bind in binds]
@@ -41,7 +53,10 @@ def options(root: str, *, writable: Mapping[str, int], binds: Sequence[Bind]) ->
     opened = _opened(root, places)
     yield from ("--ro-bind", root, "/")
     for path in sorted(opened | scratch):
-        yield from _open(root, path, (opened | scratch)[path])
+        if shared and path in scratch:
+            yield from _share(root, path, shared(path, scratch[path]))
+        else:
+            yield from _open(root, path, (opened | scratch)[path])
     yield from ("--proc", "/proc", "--dev", "/dev")
     for bind in sorted(placed, key=lambda bind: bind.path):
         yield from ("--bind" if bind.writable else "--ro-bind", bind.source, bind.path)
@@ -64,6 +79,25 @@ def _opened(root: str, places: Sequence[str]) -> dict[str, int]:
 def _open(root: str, path: str, mode: int) -> Iterator[str]:
     """Mount an empty directory with what the image has there, if it has it."""
     yield from ("--perms", f"{mode:04o}", "--tmpfs", path)
+    for child, place in _children(root, path):
+        if child.is_symlink():
+            yield from ("--symlink", os.readlink(child.path), place)
+        else:
+            yield from ("--ro-bind", child.path, place)
+
+
+def _share(root: str, path: str, directory: str) -> Iterator[str]:
+    """Mount a directory of the host with what the image has there; links lie in it themselves."""
+    yield from ("--bind", directory, path)
+    for child, place in _children(root, path):
+        if not child.is_symlink():
+            yield from ("--ro-bind", child.path, place)
+        elif not os.path.lexists(f"{directory}/{child.name}"):
+            os.symlink(os.readlink(child.path), f"{directory}/{child.name}")
+
+
+def _children(root: str, path: str) -> Iterator[tuple[os.DirEntry[str], str]]:
+    """Yield what the image has in a directory, if it has that, with its image paths."""
     above = path.rstrip("/")
     try:
         with os.scandir(root + above) as entries:
@@ -71,8 +105,4 @@ def _open(root: str, path: str, mode: int) -> Iterator[str]:
     except FileNotFoundError:
         return
     for child in children:
-        place = f"{above}/{child.name}"
-        if child.is_symlink():
-            yield from ("--symlink", os.readlink(child.path), place)
-        else:
-            yield from ("--ro-bind", child.path, place)
+        yield child, f"{above}/{child.name}"

@@ -40,6 +40,8 @@ class Asked(NamedTuple):
     network: bool = False
     volumes: tuple[tuple[str, str, bool], ...] = ()
     """Path of the host, image path, and whether it may be written to."""
+    writable: tuple[str, ...] = ()
+    """Directories to write to, besides those that the image says."""
 
 
 class Program(NamedTuple):
@@ -87,8 +89,10 @@ def _command(config: Mapping[str, Any], asked: Asked) -> tuple[str, ...]:
 def _found(root: str, name: str, search: str, directory: str) -> str:
     """Look for a program as execvp(3) does; ProgramNotFound or ProgramRefused."""
     refused = ""
-    for folder in ("",) if "/" in name else search.split(":"):
-        path = inside.resolved(root, os.path.join(directory, folder, name))
+    folders = ("",) if "/" in name else tuple(search.split(":"))
+    sought = tuple(os.path.join(directory, folder, name) for folder in folders)
+    for place in sought:
+        path = inside.resolved(root, place)
         try:
             mode = os.lstat(root + path).st_mode
         except OSError:
@@ -99,7 +103,8 @@ def _found(root: str, name: str, search: str, directory: str) -> str:
     if refused:
         raise ProgramRefused(path=refused, problem="is no executable file")
     where = "" if "/" in name else f", on the path {search}"
-    raise ProgramNotFound(path=name, problem=f"no such program in the image{where}")
+    problem = f"no such program in the image{where}"
+    raise ProgramNotFound(path=name, problem=problem, sought=sought)
 
 
 def _check_interpreters(root: str, path: str) -> None:
@@ -111,7 +116,7 @@ def _check_interpreters(root: str, path: str) -> None:
         found = inside.resolved(root, needed)
         if not os.path.isfile(root + found):
             problem = f"its interpreter {needed} is not in the image"
-            raise ProgramNotFound(path=path, problem=problem)
+            raise ProgramNotFound(path=path, problem=problem, sought=(needed,))
         path = found
 
 

@@ -84,19 +84,19 @@ class _Inbox:
         """Deliver to the program that `init`, the first process of its namespace, starts."""
         self.init = init
         for number in self.waiting:
-            _deliver(init, number)
+            deliver(init, number)
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal."""
         if number not in (signal.SIGTSTP, signal.SIGWINCH):
             self.ending = number
         if self.init:
-            _deliver(self.init, number)
+            deliver(self.init, number)
         else:
             self.waiting.append(number)
 
 
-def _deliver(init: int, number: int) -> None:
+def deliver(init: int, number: int) -> None:
     """Send a signal to the program that `init` starts; one of the keyboard to its group."""
     try:
         program = _child(init)

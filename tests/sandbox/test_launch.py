@@ -159,7 +159,11 @@ class TestEnding:
         [
             (
                 "/bin/none",
-                ProgramNotFound(path="/bin/none", problem="no such program in the image"),
+                ProgramNotFound(
+                    path="/bin/none",
+                    problem="no such program in the image",
+                    sought=("/bin/none",),
+                ),
             ),
             (
                 "none",
@@ -167,6 +171,10 @@ class TestEnding:
                     path="none",
                     problem="no such program in the image, on the path "
                     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                    sought=(
+                        *("/usr/local/sbin/none", "/usr/local/bin/none", "/usr/sbin/none"),
+                        *("/usr/bin/none", "/sbin/none", "/bin/none"),
+                    ),
                 ),
             ),
             ("text", ProgramRefused(path="/bin/text", problem="is no executable file")),
@@ -174,7 +182,9 @@ class TestEnding:
             (
                 "/bin/orphan",
                 ProgramNotFound(
-                    path="/bin/orphan", problem="its interpreter /bin/missing is not in the image"
+                    path="/bin/orphan",
+                    problem="its interpreter /bin/missing is not in the image",
+                    sought=("/bin/missing",),
                 ),
             ),
         ],

@@ -32,7 +32,7 @@ from imagesmith.sandbox import inside, lending, replay
 from imagesmith.store.layout import host_errors
 
 Layers = Iterable[tuple[Digest, AbstractContextManager[memoryview]]]
-"""Uncompressed layers by their diff-ids; each is read once and given back."""
+"""Uncompressed layers by their digests, or whatever spans lie in; each is read once."""
 
 _FILE_BITS, _DIRECTORY_BITS = 0o777, 0o1777
 _OWN_FILE, _OWN_DIRECTORY = 0o400, 0o700
@@ -88,17 +88,21 @@ def _directories(tree: Tree) -> Iterator[tuple[str, Directory]]:
 
 
 def _write_files(root: Path, tree: Tree, layers: Layers, epoch: int, what: str) -> None:
-    """Write the regular files, layer by layer."""
+    """Write the regular files, layer by layer, after those that hold their own content."""
     pending: dict[Digest, list[tuple[str, File, int]]] = {}
     for path, entry in tree:
-        if isinstance(entry, File):
-            assert isinstance(entry.content, Span), "an image's files lie in its layers"
-            pending.setdefault(entry.content.blob, []).append((path, entry, entry.content.offset))
+        if not isinstance(entry, File):
+            continue
+        match entry.content:
+            case Span(blob, offset):
+                pending.setdefault(blob, []).append((path, entry, offset))
+            case content:
+                _write_file(f"{root}{path}", entry, memoryview(content), epoch, what)
     for digest, lent in layers:
         with lent as view:
             for path, file, offset in pending.pop(digest, ()):
                 _write_file(f"{root}{path}", file, view[offset : offset + file.size], epoch, what)
-    assert not pending, "every file lies in a layer"
+    assert not pending, "every other file lies in a layer"
 
 
 def _write_file(path: str, file: File, content: memoryview, epoch: int, what: str) -> None:

@@ -10,8 +10,8 @@ from builders.layout import Amend, Layer, make, put, without
 from builders.probe import Runner, files, probe
 from builders.tar import make_tar
 
+from imagesmith.audit import exporting
 from imagesmith.audit.problem import CODES
-from imagesmith.cli import running
 from imagesmith.errors import HostError, IntegrityError, MalformedArtefact, UsageError
 
 At = Callable[[str], str]
@@ -188,4 +188,4 @@ def test_an_export_that_is_damaged_is_told(path: Path, run: Runner) -> None:
 
 def test_what_is_harmless_is_no_problem_of_an_image() -> None:
     """Only codes that exist, and none about bytes."""
-    assert CODES.keys() > running.HARMLESS
+    assert CODES.keys() > exporting.HARMLESS

@@ -16,7 +16,7 @@ import attrs
 from imagesmith.elf import hint
 from imagesmith.elf.result import Missing
 from imagesmith.elf.root import Root
-from imagesmith.elf.search import Absent, Candidate, Loaded, Rules, Unloadable
+from imagesmith.elf.search import Absent, Candidate, Loaded, Opening, Rules, Unloadable
 from imagesmith.model.facts import Loader
 
 Kind = Literal["needed", "auxiliary", "filter", "preload", "audit"]
@@ -57,6 +57,18 @@ class Process:
         for name in self.rules.preloads():
             self._append(self._request(name, self.main, "preload"))
         self._map_all()
+
+    def open(self, opening: Opening) -> None:
+        """Map what a loaded object opens by name, and what that needs (dlopen(3))."""
+        asking = (each for each in self.chain if each.found.path == opening.requester)
+        requester = next(asking, None)
+        if requester is None:  # another processor's variant of it was loaded
+            return
+        found = self._request(opening.name, requester, "needed")
+        if found is not None:
+            self.edges.append((requester, opening.name, found))
+            self._append(found)
+            self._map_all()
 
     def load_auditor(self, name: str) -> None:
         """Map an audit module and what it needs, in this namespace."""

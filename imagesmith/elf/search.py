@@ -29,6 +29,16 @@ BARE = Environment()
 
 
 @attrs.frozen
+class Opening:
+    """A call of dlopen(3)."""
+
+    name: str
+    """A soname or a path."""
+    requester: str
+    """Real path of the loaded object that calls it: its search paths count."""
+
+
+@attrs.frozen
 class Unloadable:
     """A file that is there and cannot be loaded, with its path as found."""
 

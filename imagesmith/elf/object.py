@@ -1,9 +1,9 @@
 """One ELF file's dynamic facts.
 
-Only program headers and the dynamic section are read: sections need not exist,
-and no loader looks at them (gABI, chapters 4 and 5).  Every offset, count and
-string comes from an untrusted file and is checked against it before it is used;
-what does not fit is a `MalformedElf`, never an exception.  Where two readers
+Only program headers, the dynamic section and notes are read: sections need not
+exist, and no loader looks at them (gABI, chapters 4 and 5).  Every offset, count
+and string comes from an untrusted file and is checked against it before it is
+used; what does not fit is a `MalformedElf`, never an exception.  Where two readers
 could disagree about a file (two PT_DYNAMIC, an offset that contradicts its
 address) the file is refused.
 
@@ -22,7 +22,8 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from imagesmith.elf import dynamic, loader
+from imagesmith.elf import dynamic, loader, notes
+from imagesmith.elf.notes import Notes
 from imagesmith.elf.segment import BadElfError, Segment, Segments
 from imagesmith.model.facts import Elf, MalformedElf
 
@@ -35,7 +36,7 @@ MAX_PIECE: Final = 8 << 20
 ET_DYN: Final = 3
 DF_1_PIE: Final = 0x8000000
 
-_PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
+_PT_LOAD, _PT_DYNAMIC, _PT_INTERP, _PT_NOTE = 1, 2, 3, 4
 _NAMES: Final = {_PT_LOAD: "PT_LOAD", _PT_DYNAMIC: "PT_DYNAMIC", _PT_INTERP: "PT_INTERP"}
 _EI_NIDENT: Final = 16
 _BITS: Final[dict[int, Literal[32, 64]]] = {1: 32, 2: 64}
@@ -60,8 +61,10 @@ def _read(view: memoryview) -> Elf:
     header = layout.header.read(view, 0)
     if header["e_version"] != 1:
         raise BadElfError("e_version is not 1")
-    segments = _segments(view, layout, header)
+    heads = tuple(_heads(view, layout.segment, header))
+    segments = _segments(view, heads)
     found = dynamic.read(view, segments, layout.pair)
+    opened, odd = notes.read(view, layout.pair.format[0], _notes(heads))
     elf = Elf(
         bits=bits,
         endian=endian,
@@ -72,6 +75,8 @@ def _read(view: memoryview) -> Elf:
         flags=header["e_flags"],
         interp=_interp(view, segments.interp),
         dynamic=found is not None,
+        dlopen=opened,
+        odd_notes=odd,
         **attrs.asdict(found or dynamic.Dynamic(), recurse=False),
     )
     if not _may_be_loader(elf, header["e_entry"]):
@@ -142,9 +147,9 @@ def _layout(bits: Literal[32, 64], endian: Literal["little", "big"]) -> _Layout:
     )
 
 
-def _segments(view: memoryview, layout: _Layout, header: Mapping[str, Any]) -> Segments:
+def _segments(view: memoryview, heads: Iterable[Mapping[str, Any]]) -> Segments:
     found: dict[int, list[Segment]] = {kind: [] for kind in _NAMES}
-    for raw in _heads(view, layout.segment, header):
+    for raw in heads:
         kind = raw["p_type"]
         if kind not in _NAMES:
             continue
@@ -161,6 +166,14 @@ def _segments(view: memoryview, layout: _Layout, header: Mapping[str, Any]) -> S
         next(iter(dynamics), None),
         next(iter(found[_PT_INTERP]), None),
     )
+
+
+def _notes(heads: Iterable[Mapping[str, Any]]) -> Iterator[Notes]:
+    """Yield where notes lie; what is wrong with one is no reason not to load the file."""
+    for raw in heads:
+        if raw["p_type"] == _PT_NOTE:
+            segment = Segment(raw["p_offset"], raw["p_vaddr"], raw["p_filesz"])
+            yield Notes(segment, raw["p_align"])
 
 
 def _heads(

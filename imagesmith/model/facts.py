@@ -41,6 +41,17 @@ class VersionNeed:
     """Those of `versions` that may be missing (VER_FLG_WEAK)."""
 
 
+@attrs.frozen
+class DlopenNote:
+    """What a file says it opens by name at run time (UAPI.12, ELF dlopen metadata)."""
+
+    sonames: tuple[str, ...]
+    """Alternatives, the best first."""
+    priority: Literal["required", "recommended", "suggested"] = "recommended"
+    feature: str = ""
+    """What it is good for, in a word or two."""
+
+
 @attrs.frozen(kw_only=True)
 class Elf:
     """The dynamic facts of one well-formed ELF file."""
@@ -77,6 +88,10 @@ class Elf:
     """Whether there are relative relocations in DT_RELR."""
     loader: Loader | None = None
     """Present when the file is itself a dynamic loader."""
+    dlopen: tuple[DlopenNote, ...] = ()
+    """In the order of the file."""
+    odd_notes: tuple[str, ...] = ()
+    """What is wrong with dlopen notes that cannot be read; no loader minds."""
 
 
 @attrs.frozen

@@ -22,7 +22,7 @@ from imagesmith.unpack.control import Control
 from imagesmith.unpack.paths import decoded, encoded
 from imagesmith.unpack.plain import natural, texts
 
-INDEX_FORMAT = 2
+INDEX_FORMAT = 3
 
 
 @attrs.frozen(kw_only=True)

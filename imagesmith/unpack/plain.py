@@ -14,6 +14,7 @@ import attrs
 
 from imagesmith.model.facts import (
     Dependency,
+    DlopenNote,
     Elf,
     Facts,
     Loader,
@@ -29,6 +30,11 @@ _DEPENDENCIES: tuple[Literal["needed", "auxiliary", "filter"], ...] = (
     "needed",
     "auxiliary",
     "filter",
+)
+_PRIORITIES: tuple[Literal["required", "recommended", "suggested"], ...] = (
+    "required",
+    "recommended",
+    "suggested",
 )
 _LOADERS: tuple[Literal["glibc", "musl"], ...] = ("glibc", "musl")
 
@@ -87,7 +93,7 @@ def facts_of(kind: object, value: object) -> Facts:
 
 def _plain(value: object) -> object:
     match value:
-        case Loader() | Dependency() | VersionNeed():
+        case Loader() | Dependency() | VersionNeed() | DlopenNote():
             return attrs.astuple(value)
         case tuple():
             return [_plain(inner) for inner in value]
@@ -123,6 +129,11 @@ def _loader(row: Sequence[Any]) -> Loader:
     return Loader(_one_of(_LOADERS, kind), text(version), texts(system_dirs))
 
 
+def _note(row: Sequence[Any]) -> DlopenNote:
+    sonames, priority, feature = row
+    return DlopenNote(texts(sonames), _one_of(_PRIORITIES, priority), text(feature))
+
+
 ELF_FIELDS: dict[str, Callable[[Any], Any]] = {
     "bits": partial(_one_of, _BITS),
     "endian": partial(_one_of, _ENDIANS),
@@ -143,5 +154,7 @@ ELF_FIELDS: dict[str, Callable[[Any], Any]] = {
     "verdef": texts,
     "relr": _flag,
     "loader": _loader,
+    "dlopen": lambda rows: tuple(_note(row) for row in rows),
+    "odd_notes": texts,
 }
 """How each field of `Elf` is read back; one that has its default is not written."""

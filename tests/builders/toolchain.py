@@ -10,6 +10,7 @@ by their offset.
 from __future__ import annotations
 
 import functools
+import json
 import shutil
 import struct
 import subprocess
@@ -41,6 +42,17 @@ _NAMING = frozenset({NEEDED, SONAME, RPATH, RUNPATH, AUXILIARY, FILTER, AUDIT, D
 
 _LIBRARY = """
 unsigned la_version(unsigned version) { return version; }  /* rtld-audit(7): it may audit too */
+"""
+
+_NOTE = """
+.pushsection .note.dlopen, "a", %note
+.balign {align}
+.long 9f - 8f, 0f - 1f, 0x407c0c0a
+8: .asciz "FDO"
+9: .balign {align}
+1: .asciz {text}
+0: .balign {align}
+.popsection
 """
 
 _PROGRAM = """
@@ -96,6 +108,12 @@ class Linked:
     """Dynamic entries by the string they name, and the tag they get instead."""
     patched: tuple[tuple[int, bytes], ...] = ()
     """What to write at which offset of the header."""
+
+    def with_notes(self, *texts: str, align: int = 4) -> Linked:
+        """Add dlopen notes with these texts, each in a section of its own as systemd has them."""
+        notes = [_NOTE.format(text=json.dumps(text), align=align) for text in texts]
+        assembled = "".join(f"__asm__({json.dumps(note)});\n" for note in notes)
+        return attrs.evolve(self, source=self.source + assembled)
 
 
 def library(

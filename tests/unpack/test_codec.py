@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 
 from imagesmith.errors import MalformedArtefact
 from imagesmith.model.digest import Digest
-from imagesmith.model.facts import Dependency, Elf, Facts, Loader, MalformedElf, Script, VersionNeed
+from imagesmith.model.facts import (
+    Dependency,
+    DlopenNote,
+    Elf,
+    Facts,
+    Loader,
+    MalformedElf,
+    Script,
+    VersionNeed,
+)
 from imagesmith.model.tree import Directory, Entry, File, Hardlink, Span, Symlink, Tree
 from imagesmith.unpack import plain
 from imagesmith.unpack.codec import PackageIndex, from_bytes, to_bytes
@@ -31,6 +40,12 @@ LOADERS = st.builds(
     Loader, st.sampled_from(["glibc", "musl"]), TEXTS, st.lists(TEXTS, max_size=2).map(tuple)
 )
 DEPENDENCIES = st.builds(Dependency, st.sampled_from(["needed", "auxiliary", "filter"]), TEXTS)
+NOTES = st.builds(
+    DlopenNote,
+    st.lists(TEXTS, max_size=2).map(tuple),
+    st.sampled_from(["required", "recommended", "suggested"]),
+    TEXTS,
+)
 FACTS: st.SearchStrategy[Facts | None] = st.one_of(
     st.none(),
     st.builds(Script, TEXTS),
@@ -56,6 +71,8 @@ FACTS: st.SearchStrategy[Facts | None] = st.one_of(
         verdef=st.none() | VERSIONS,
         relr=st.booleans(),
         loader=st.none() | LOADERS,
+        dlopen=st.lists(NOTES, max_size=2).map(tuple),
+        odd_notes=st.lists(TEXTS, max_size=2).map(tuple),
     ),
 )
 ELF = Elf(bits=64, endian="little", type=3, machine=62, dependencies=(Dependency("needed", "x"),))
@@ -191,6 +208,8 @@ def edited(edit: Callable[[dict[str, Any]], object]) -> bytes:
         edited(lambda document: document["tree"]["facts"][0][2].update(verneed=[["x", [1], []]])),
         edited(lambda document: document["tree"]["facts"][0][2].update(verdef=[None])),
         edited(lambda document: document["tree"]["facts"][0][2].update(relr="yes")),
+        edited(lambda document: document["tree"]["facts"][0][2].update(dlopen=[[["x"], "x", ""]])),
+        edited(lambda document: document["tree"]["facts"][0][2].update(odd_notes=[1])),
         edited(lambda document: document["tree"]["facts"][0][2].pop("machine")),
     ],
 )
@@ -200,7 +219,7 @@ def test_other_bytes_are_no_index(raw: bytes) -> None:
         from_bytes(raw)
 
     assert (
-        MalformedArtefact(artefact="package index", member="", problem="not an index of format 2")
+        MalformedArtefact(artefact="package index", member="", problem="not an index of format 3")
         == caught.value
     )
 

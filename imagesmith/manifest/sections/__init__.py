@@ -6,6 +6,7 @@ repeats the recipe without a second model of it.
 
 from __future__ import annotations
 
+from imagesmith.manifest.sections.checks import Check, Step
 from imagesmith.manifest.sections.declared import Declared, DirectoryEntry, FileEntry, SymlinkEntry
 from imagesmith.manifest.sections.image import COMPRESSIONS, Compression, ImageSection
 from imagesmith.manifest.sections.rootfs import LD_SO_CACHES, LdSoCache, RootfsSection, User
@@ -19,6 +20,7 @@ __all__ = [
     "LD_SO_CACHES",
     "Acknowledged",
     "Additions",
+    "Check",
     "Compression",
     "Declared",
     "DirectoryEntry",
@@ -28,6 +30,7 @@ __all__ = [
     "LdSoCache",
     "RootfsSection",
     "RuntimeSection",
+    "Step",
     "SymlinkEntry",
     "TraceSection",
     "User",

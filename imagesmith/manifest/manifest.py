@@ -28,10 +28,12 @@ from imagesmith.manifest.pins import (
 )
 from imagesmith.manifest.sections import (
     Acknowledged,
+    Check,
     ImageSection,
     RootfsSection,
     RuntimeSection,
     TraceSection,
+    checks,
     image,
     rootfs,
     runtime,
@@ -80,6 +82,8 @@ class Manifest:
     """Sorted by name."""
     scripts: tuple[Acknowledged, ...] = ()
     """Maintainer scripts of which something is left out, knowingly, sorted."""
+    checks: tuple[Check, ...] = ()
+    """What the finished images must be seen to do; no byte of them depends on it."""
     expect: tuple[tuple[str, Expectation], ...] = ()
     """By Debian architecture name; one for each of `architectures`."""
     expect_index: Digest | None = None
@@ -137,6 +141,7 @@ def _read(root: Table) -> Manifest:
         rootfs=rootfs.read_rootfs(root.table("rootfs"), locked=True),
         image=image.read_image(root.table("image")),
         scripts=script.read_scripts(root, locked=True),
+        checks=checks.read_checks(root),
         encoder=encoder,
         artefacts=_read_artefacts(root, {name for name, _ in sources}, architectures),
         expect_index=expect.converted("index", Digest.parse) if expect.has("index") else None,
@@ -229,6 +234,7 @@ def _head(manifest: Manifest) -> list[str]:
     lines += image.write_image(manifest.image)
     lines += ["", "[layer]", f"encoder = {toml.string(manifest.encoder)}"]
     lines += script.write_scripts(manifest.scripts)
+    lines += checks.write_checks(manifest.checks)
     for artefact in manifest.artefacts:
         lines += write_artefact(artefact)
     return lines

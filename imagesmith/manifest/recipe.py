@@ -11,10 +11,12 @@ import attrs
 from imagesmith.manifest import table as toml
 from imagesmith.manifest.sections import (
     Acknowledged,
+    Check,
     ImageSection,
     RootfsSection,
     RuntimeSection,
     TraceSection,
+    checks,
     image,
     rootfs,
     runtime,
@@ -74,6 +76,10 @@ class Recipe:
     image: ImageSection = ImageSection()
     scripts: tuple[Acknowledged, ...] = ()
     """Maintainer scripts that are known to do more than is reproduced, sorted."""
+    checks: tuple[Check, ...] = ()
+    """What the finished images must be seen to do, in document order."""
+    recorded: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Paths of the records beside it, as a manifest has them; no key of the recipe's own."""
 
 
 def parse(text: bytes, *, document: str) -> Recipe:
@@ -95,6 +101,7 @@ def parse(text: bytes, *, document: str) -> Recipe:
         rootfs=rootfs.read_rootfs(root.table("rootfs", optional=True), locked=False),
         image=image.read_image(root.table("image", optional=True)),
         scripts=script.read_scripts(root, locked=False),
+        checks=checks.read_checks(root),
     )
     check_user(root, recipe.image.config.user, recipe.rootfs)
     root.end()
@@ -235,6 +242,7 @@ def to_bytes(recipe: Recipe) -> bytes:
     lines += rootfs.write_rootfs(recipe.rootfs)
     lines += image.write_image(recipe.image)
     lines += script.write_scripts(recipe.scripts)
+    lines += checks.write_checks(recipe.checks)
     return "\n".join([*lines, ""]).encode()
 
 

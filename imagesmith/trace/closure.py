@@ -12,7 +12,7 @@ from types import MappingProxyType
 import attrs
 
 from imagesmith.elf.closure import LoaderClosure
-from imagesmith.model.tree import sort_key
+from imagesmith.model.tree import Entry, sort_key
 
 
 @attrs.frozen
@@ -27,8 +27,26 @@ class Reason:
     """What was asked for and how it was found: a name and its search rule, a pattern, a line."""
 
 
+@attrs.frozen
+class Suspected:
+    """Something that may be wanted at run time and is not in the closure."""
+
+    rule: str
+    what: str
+    """A path, or a name that a loader would search."""
+    needed_by: str | None
+    """Real path of the file that gave rise to it."""
+    detail: str = ""
+    present: bool = False
+    """Whether the packages have it."""
+
+
 def _sorted(paths: Mapping[str, Reason]) -> Mapping[str, Reason]:
     return MappingProxyType({path: paths[path] for path in sorted(paths, key=sort_key)})
+
+
+def _in_order(made: Mapping[str, Entry]) -> Mapping[str, Entry]:
+    return MappingProxyType({path: made[path] for path in sorted(made, key=sort_key)})
 
 
 @attrs.frozen(kw_only=True)
@@ -38,8 +56,12 @@ class Closure:
     paths: Mapping[str, Reason] = attrs.field(converter=_sorted)
     """By real path, sorted: files, every symlink crossed, and directories that were named."""
     loads: tuple[LoaderClosure, ...] = ()
-    """One for each seed, then one for each included ELF file, in order."""
+    """One for each seed, then for each included ELF file and what programs open, in order."""
     warnings: tuple[str, ...] = ()
+    generated: Mapping[str, Entry] = attrs.field(factory=dict, converter=_in_order)
+    """Those of `paths` that no package has, sorted, with what runtime rules make of them."""
+    suspects: tuple[Suspected, ...] = ()
+    """What rules only suspect, sorted; looked for only when asked to."""
 
 
 def chain(closure: Closure, path: str) -> tuple[tuple[str, Reason], ...]:

@@ -16,8 +16,9 @@ from typing import Final
 
 import attrs
 
+from imagesmith.elf import root
 from imagesmith.model.resolve import Found, resolve
-from imagesmith.model.tree import Directory, Filesystem, sort_key
+from imagesmith.model.tree import Directory, Filesystem, Tree, sort_key
 
 _MAGIC: Final = re.compile(r"[*?[]")
 _TOKEN: Final = re.compile(r"(?<![^/])\*\*/|\*+|\?|\[(?:[!^][^/]|[^/!^])[^\]/]*\]|.", re.DOTALL)
@@ -67,11 +68,30 @@ def with_content(filesystem: Filesystem, named: Iterable[str], paths: Listing) -
             continue
         content: Iterable[str] = ()
         if isinstance(filesystem.entry(path), Directory):
-            content = _below(path.rstrip("/") + "/", paths())
+            content = _content(filesystem, path.rstrip("/") + "/", paths)
         for each in (path, *content):
             if each not in seen:
                 seen.add(each)
                 yield each
+
+
+def _content(filesystem: Filesystem, above: str, paths: Listing) -> Iterable[str]:
+    """Return the paths that start with `above`; of a host directory, only these are listed."""
+    if isinstance(filesystem, Tree) or not isinstance(filesystem, root.Listing):
+        return _below(above, paths())
+    return sorted(_walked(filesystem, above), key=sort_key)
+
+
+def _walked(filesystem: Filesystem, above: str) -> Iterator[str]:
+    assert isinstance(filesystem, root.Listing), "its caller has looked"
+    pending = [above]
+    while pending:
+        directory = pending.pop()
+        for name in filesystem.names(directory.rstrip("/") or "/"):
+            path = f"{directory}{name}"
+            yield path
+            if isinstance(filesystem.entry(path), Directory):
+                pending.append(f"{path}/")
 
 
 def _below(above: str, paths: Sequence[str]) -> Iterator[str]:

@@ -38,11 +38,15 @@ class Reasons:
         for link in links:
             self.add(link, Reason("symlink", target, path))
 
-    def add_load(self, closure: LoaderClosure) -> None:
-        """Note everything one program needs, and what it misses."""
+    def add_load(self, closure: LoaderClosure, around: LoaderClosure | None = None) -> None:
+        """Note everything one program needs, and what it misses.
+
+        What a process opens later has that process `around` it, whose objects may be requesters.
+        """
         self.loads.append(closure)
         objects = (*closure.objects, *closure.extras)
-        real = {each.path: each.real for each in reversed(objects)}
+        whole = closure if around is None else around
+        real = {each.path: each.real for each in reversed((*whole.objects, *whole.extras))}
         for each in objects:
             reason = _reason(each, real.get(each.needed_by or ""))
             for path in (each.real, *each.aliases):

@@ -2,9 +2,8 @@
 
 A seed is a program to run, or a file to ship: a script or an ELF file is
 followed down to the last library, anything else is shipped as it is.  Includes
-add what programs open by name; the ELF files among them are loaded too, for
-they are plugins, but their scripts are not run.  Excludes take paths out of the
-includes again, and never what a program needs.
+add what programs open by name, and so do recorded paths and runtime rules.
+Excludes take paths out of these again, and never what a program needs.
 
 What would not start is an error here: an image is built from a complete closure
 or not at all.
@@ -14,68 +13,81 @@ from __future__ import annotations
 
 import difflib
 import posixpath
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import attrs
 
-from imagesmith.elf.closure import BARE, Environment, Root, load_in
-from imagesmith.elf.root import Read
+from imagesmith.elf.closure import BARE, Environment, Root
+from imagesmith.elf.root import Lend, Read
 from imagesmith.errors import ClosureIncomplete, PathNotFound
-from imagesmith.model.facts import Elf, MalformedElf
-from imagesmith.model.resolve import Found, resolve
-from imagesmith.model.tree import (
-    File,
-    Filesystem,
-    Hardlink,
-    Symlink,
-    Tree,
-    is_executable,
-    parent,
-    sort_key,
-)
+from imagesmith.manifest.sections import RuntimeSection
+from imagesmith.model.resolve import Found
+from imagesmith.model.tree import File, Filesystem, Tree, is_executable, parent, sort_key
 from imagesmith.trace import patterns
 from imagesmith.trace.closure import Closure, Reason
 from imagesmith.trace.program import program
 from imagesmith.trace.reasons import Reasons
+from imagesmith.trace.rules.apply import apply
+from imagesmith.trace.shipping import Shipping
 
 
-def trace(  # noqa: PLR0913 - a recipe's trace section, and the three things it is traced in
+def trace(  # noqa: PLR0913 - what a manifest says of tracing, and the three things it is traced in
     filesystem: Filesystem,
     seeds: Sequence[str],
     *,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    recorded: Sequence[str] = (),
+    runtime: RuntimeSection = RuntimeSection(),
+    rules: int = 0,
+    promised: frozenset[str] = frozenset(),
+    suspecting: bool = False,
     environment: Environment = BARE,
     read: Read,
+    lend: Lend | None = None,
     paths: Iterable[str] | None = None,
 ) -> Closure:
-    """Return the closure of `seeds` and what the patterns add.
+    """Return the closure of `seeds`, what the patterns add, and what runtime rules do.
 
-    `read` gives a file's bytes by its real path; `paths` are all paths of the filesystem, needed
-    for patterns only, and known if it is a `Tree`.  PathNotFound for what names nothing,
-    ClosureIncomplete for what would not start.
+    `recorded` are paths that a run was seen to open; `rules` is the version of the rule set, 0 for
+    none; `promised` are paths that the image will have besides; `suspecting` also looks for what
+    rules only suspect.  `read` gives a file's bytes by its
+    real path, `lend` those of programs and libraries without a copy; `paths` are all paths of the
+    filesystem, needed for patterns only, and known if it is a `Tree`.  PathNotFound for what names
+    nothing, ClosureIncomplete for what would not start.
     """
-    root = Root(filesystem, read)
+    reasons = Reasons(Root(filesystem, read, lend))
     known = _Paths(filesystem, paths)
-    reasons = Reasons(root)
     for seed in seeds:
         _add_seed(reasons, seed, environment, known)
     excluded = _excluded(filesystem, exclude, known)
-    included = _included(filesystem, include, known, excluded)
-    for path, reason in included.items():
-        _add_included(reasons, path, reason, environment)
+    shipping = Shipping(reasons, environment, known.all, excluded)
+    gathered = _included(shipping, include, known)
+    _add_recorded(shipping, recorded, gathered)
+    for path, reason in gathered.items():
+        shipping.ship(path, reason, optional=reason.rule == "recorded")  # as it was in the run
+    applied = apply(shipping, runtime, rules, promised=promised, suspecting=suspecting)
+    _check_excluded(reasons, excluded)
+    if reasons.problems:
+        missing = dict.fromkeys(each.name for load in reasons.loads for each in load.missing)
+        raise ClosureIncomplete(problems=tuple(reasons.problems), missing=tuple(missing))
+    return Closure(
+        paths=reasons.paths,
+        loads=tuple(reasons.loads),
+        warnings=tuple(reasons.warnings),
+        generated=applied.generated,
+        suspects=tuple(applied.suspects),
+    )
+
+
+def _check_excluded(reasons: Reasons, excluded: Mapping[str, str]) -> None:
+    """Note a problem for each path that is excluded and got in all the same: something needs it."""
     needed = (path for path in reasons.paths if path in excluded)
     for path in sorted(needed, key=sort_key):
         by = reasons.paths[path].needed_by
         problem = f"{path}: excluded by {excluded[path]}, but needed{f' by {by}' if by else ''}"
         reasons.problems[problem] = None
-    if reasons.problems:
-        missing = dict.fromkeys(each.name for load in reasons.loads for each in load.missing)
-        raise ClosureIncomplete(problems=tuple(reasons.problems), missing=tuple(missing))
-    return Closure(
-        paths=reasons.paths, loads=tuple(reasons.loads), warnings=tuple(reasons.warnings)
-    )
 
 
 @attrs.define
@@ -108,37 +120,27 @@ def _add_seed(reasons: Reasons, seed: str, environment: Environment, known: _Pat
     reasons.add_load(program(reasons.root, seed, environment))
 
 
-def _included(
-    filesystem: Filesystem, include: Sequence[str], known: _Paths, excluded: Container[str]
-) -> dict[str, Reason]:
+def _included(shipping: Shipping, include: Sequence[str], known: _Paths) -> dict[str, Reason]:
     """Return what the includes name and the excludes leave, and where symlinks among it lead."""
     found: dict[str, Reason] = {}
     for pattern in include:
-        match = patterns.match(filesystem, pattern, known.all)
+        match = patterns.match(shipping.filesystem, pattern, known.all)
         if not match.paths:
             raise _not_found(pattern, "include", known)
-        pending = [(path, Reason("include", None, pattern)) for path in reversed(match.paths)]
-        while pending:
-            path, reason = pending.pop()
-            if path not in found and path not in excluded:
-                found[path] = reason
-                pending += reversed(list(_followed(filesystem, path, known)))
+        shipping.gather(match.paths, Reason("include", None, pattern), found)
         for link in match.links:
             found.setdefault(link, Reason("include", None, pattern))
     return found
 
 
-def _followed(filesystem: Filesystem, path: str, known: _Paths) -> Iterator[tuple[str, Reason]]:
-    """Yield what a symlink crosses and where it ends, with the content of a directory."""
-    if not isinstance(filesystem.entry(path), Symlink):
-        return
-    found = resolve(filesystem, path)
-    if not isinstance(found, Found):
-        return
-    for link in found.links[1:]:
-        yield link, Reason("symlink", path, path)
-    for below in patterns.with_content(filesystem, [found.path], known.all):
-        yield below, Reason("include", path, "target of an included symlink")
+def _add_recorded(shipping: Shipping, recorded: Sequence[str], gathered: dict[str, Reason]) -> None:
+    """Add recorded paths, all of them real; without one of them the record is out of date."""
+    for path in recorded:
+        if shipping.filesystem.entry(path) is None:
+            hint = "the packages have changed: record again"
+            raise PathNotFound(path=path, what="recorded path", hint=hint)
+        if path not in shipping.excluded:
+            gathered.setdefault(path, Reason("recorded", None))
 
 
 def _excluded(filesystem: Filesystem, exclude: Sequence[str], known: _Paths) -> dict[str, str]:
@@ -151,19 +153,6 @@ def _excluded(filesystem: Filesystem, exclude: Sequence[str], known: _Paths) -> 
         for path in match.paths:
             found.setdefault(path, pattern)
     return found
-
-
-def _add_included(reasons: Reasons, path: str, reason: Reason, environment: Environment) -> None:
-    """Note one included path; load it if it is a program or a library."""
-    reasons.add(path, reason)
-    entry = reasons.root.filesystem.entry(path)
-    if isinstance(entry, Hardlink):
-        entry = reasons.root.filesystem.entry(entry.target)
-    facts = entry.facts if isinstance(entry, File) else None
-    if isinstance(facts, MalformedElf):
-        reasons.warnings[f"{path}: {facts.problem}; shipped, not traced"] = None
-    if isinstance(facts, Elf) and (facts.interp is not None or facts.dynamic):
-        reasons.add_load(load_in(reasons.root, path, environment))
 
 
 def _not_found(

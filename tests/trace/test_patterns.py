@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import fnmatch
+from pathlib import Path
 
 import pytest
-from builders.roots import make_tree
+from builders.roots import make_tree, write_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagesmith.build.facts import facts
 from imagesmith.model.tree import Tree
-from imagesmith.trace.patterns import Match, match
+from imagesmith.trace.patterns import Match, match, with_content
+from imagesmith.unpack.directory import HostRoot
 
 TREE = make_tree(
     {
@@ -107,3 +110,18 @@ def test_within_a_component_patterns_agree_with_fnmatch(pattern: str, name: str)
         return
 
     assert fnmatch.fnmatchcase(name, pattern) == (paths(f"/d/{pattern}", tree) == [f"/d/{name}"])
+
+
+def test_of_a_host_directory_only_what_is_asked_for_is_listed(tmp_path: Path) -> None:
+    """All paths of a running system would take minutes."""
+    write_tree({"/srv/b/c": b"", "/srv/a": b"", "/srv/link": "/", "/other": b""}, tmp_path)
+
+    def everything() -> tuple[str, ...]:
+        raise AssertionError("all paths are listed")
+
+    with HostRoot(str(tmp_path), facts=facts) as filesystem:
+        found = list(with_content(filesystem, ["/srv", "/other"], everything))
+        whole = list(with_content(filesystem, ["/"], everything))
+
+    assert found == ["/srv", "/srv/a", "/srv/b", "/srv/b/c", "/srv/link", "/other"]
+    assert whole == ["/", "/other", "/srv", "/srv/a", "/srv/b", "/srv/b/c", "/srv/link"]

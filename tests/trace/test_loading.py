@@ -11,6 +11,7 @@ from builders.symbols import Symbol, make_object, wanted
 
 from imagesmith.build.facts import facts
 from imagesmith.elf.closure import Root
+from imagesmith.model.arch import ARCHES
 from imagesmith.trace.loading import Checked, check, programs
 from imagesmith.unpack.directory import HostRoot
 
@@ -109,6 +110,42 @@ def test_a_plugin_must_find_its_libraries_and_their_versions() -> None:
 
     assert found.problems[0].startswith("gone.so: not found, needed by /lib/plug/x.so")
     assert found.problems[1] == "/lib/a.so: A_2 wanted by /lib/plug/x.so, a.so has up to 1"
+
+
+MACHINE: dict[str, Content] = {
+    "/opt/lib/server/libjvm.so": make_elf(soname="libjvm.so"),
+    "/opt/lib/libjava.so": make_elf(needed=["libjvm.so"]),
+    "/opt/lib/libnet.so": make_elf(needed=["libjvm.so"]),
+}
+
+
+def test_a_library_may_rely_on_what_its_program_has_loaded() -> None:
+    """A loader does not search for a soname that is there already; one warning says who does."""
+    who = "/opt/lib/libjava.so and 1 more would not find it"
+    where = "/opt/lib/server/libjvm.so"
+
+    assert checked(MACHINE) == Checked(
+        warnings=(f"libjvm.so: {who}; their program has to load {where} first",)
+    )
+
+
+def test_a_library_for_another_machine_is_no_reliance() -> None:
+    """It cannot be in the same process."""
+    foreign = make_elf(soname="libjvm.so", arch=ARCHES["arm64"])
+    found = checked({**MACHINE, "/opt/lib/server/libjvm.so": foreign})
+
+    assert [problem.partition(":")[0] for problem in found.problems if "libjvm" in problem] == [
+        "libjvm.so",
+        "libjvm.so",
+    ]
+
+
+def test_a_program_relies_on_nothing() -> None:
+    """It is loaded first: a library off its search path stays missing."""
+    program = make_elf(interp=GLIBC_INTERP, needed=["libjvm.so"])
+    found = checked({**MACHINE, "/bin/q": program}, "/bin/q")
+
+    assert found.problems[0].startswith("libjvm.so: not found, needed by /bin/q")
 
 
 def test_without_programs_plugins_belong_to_another_image() -> None:

@@ -27,11 +27,20 @@ from imagesmith.errors.received import (
     SignatureError,
 )
 from imagesmith.errors.root import ImagesmithError
-from imagesmith.errors.running import ClosureIncomplete, ProgramNotFound, ProgramRefused
+from imagesmith.errors.running import (
+    CheckFailed,
+    ClosureIncomplete,
+    EffectsUnacknowledged,
+    ProgramNotFound,
+    ProgramRefused,
+    ScriptEffects,
+)
 
 __all__ = [
+    "CheckFailed",
     "ClosureIncomplete",
     "DocumentError",
+    "EffectsUnacknowledged",
     "HostError",
     "ImagesmithError",
     "IntegrityError",
@@ -44,6 +53,7 @@ __all__ = [
     "PathNotFound",
     "ProgramNotFound",
     "ProgramRefused",
+    "ScriptEffects",
     "SignatureError",
     "StaleManifest",
     "UsageError",

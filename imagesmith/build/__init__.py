@@ -11,5 +11,7 @@ the package indices that are vouched for so, and `resolve` takes pins from them;
 by all of its inputs; `union` lays its packages over each other and `execute` builds
 one architecture, to be kept among `results`; `lock` writes a manifest; `deliver`
 puts finished images where they are wanted.  `providers` guesses the packages that
-may bring what a closure misses.
+may bring what a closure misses.  `exporting` writes trees to the store so that
+programs of them can be run, `recording` runs one and notes what it used, and `checks`
+runs the checks of a manifest in its images.
 """

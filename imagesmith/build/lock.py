@@ -16,10 +16,15 @@ from collections.abc import Mapping
 import attrs
 
 from imagesmith import compression
-from imagesmith.build import acquire, execute, plan, providers, resolve, seen
+from imagesmith.build import acquire, execute, maintained, plan, providers, resolve, seen
 from imagesmith.build.effects import Effects
 from imagesmith.build.results import Built
-from imagesmith.errors import ClosureIncomplete, PathNotFound, UsageError
+from imagesmith.errors import (
+    ClosureIncomplete,
+    EffectsUnacknowledged,
+    PathNotFound,
+    UsageError,
+)
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Expectation
 from imagesmith.manifest.recipe import Recipe
@@ -50,6 +55,8 @@ class Locked:
     mtrees: Mapping[str, bytes]
     warnings: tuple[str, ...] = ()
     """What is odd about the images, each with the architectures it was seen on."""
+    images: tuple[oci.Image, ...] = ()
+    """What was built, in the order of the architectures; layers are in the store."""
 
 
 def lock(
@@ -84,9 +91,11 @@ def lock(
         sources=resolution.evidence,
         runtime=recipe.runtime,
         trace=recipe.trace,
+        recorded=recipe.recorded,
         rootfs=recipe.rootfs,
         image=recipe.image,
         scripts=recipe.scripts,
+        checks=recipe.checks,
         encoder=encoder.implementation,
         artefacts=resolution.artefacts,
     )
@@ -132,11 +141,14 @@ def _epoch(draft: Manifest, effects: Effects) -> int:
 
 def _expecting(draft: Manifest, effects: Effects) -> Locked:
     """Build every architecture and record what came out."""
-    built = {arch: _built(draft, arch, effects) for arch in draft.architectures}
+    built = _all_built(draft, effects)
     several = len(built) > 1
     images = [result.image for result in built.values()]
     manifest = attrs.evolve(
         draft,
+        scripts=maintained.answered(
+            draft.scripts, (ledger for result in built.values() for ledger in result.lacking)
+        ),
         expect=tuple((arch.debian, expectation(result)) for arch, result in built.items()),
         expect_index=Digest.of(oci.index(images)) if several else None,
     )
@@ -147,8 +159,23 @@ def _expecting(draft: Manifest, effects: Effects) -> Locked:
     return Locked(
         manifest=manifest,
         mtrees={arch.debian: result.mtree for arch, result in built.items()},
+        images=tuple(images),
         warnings=tuple(f"{warning} ({', '.join(on)})" for warning, on in warned.items()),
     )
+
+
+def _all_built(draft: Manifest, effects: Effects) -> Mapping[Arch, Built]:
+    """Build every architecture; what nobody acknowledged is named for all of them at once."""
+    built: dict[Arch, Built] = {}
+    refused: list[EffectsUnacknowledged] = []
+    for arch in draft.architectures:
+        try:
+            built[arch] = _built(draft, arch, effects)
+        except EffectsUnacknowledged as error:
+            refused.append(error)
+    if refused:
+        raise maintained.joined(refused)
+    return built
 
 
 def _built(draft: Manifest, arch: Arch, effects: Effects) -> Built:

@@ -18,6 +18,7 @@ from imagesmith.model.digest import Digest
 from imagesmith.oci import image as oci
 from imagesmith.oci.image import Image
 from imagesmith.oci.layer import Layer
+from imagesmith.rootfs.effects.ledger import Ledger
 from imagesmith.store import Store
 
 CREATED_BY = "imagesmith"
@@ -32,6 +33,8 @@ class Built:
     mtree: bytes
     warnings: tuple[str, ...] = ()
     """What tracing found odd; a kept result has lost them."""
+    lacking: tuple[Ledger, ...] = ()
+    """Maintainer scripts that the plan acknowledges; a kept result has lost them, too."""
 
 
 def built(plan: Plan, layer: Layer, mtree: bytes) -> Built:

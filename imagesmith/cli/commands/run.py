@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from imagesmith.cli.asking import asked, sandboxed
 from imagesmith.cli.session import Session, shared
 
 
@@ -17,17 +18,7 @@ from imagesmith.cli.session import Session, shared
 @click.option(
     "--arch", metavar="A", help="Architecture to run; default: this machine's, else the only one."
 )
-@click.option("--network", is_flag=True, help="Let the program use the network of this machine.")
-@click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable; may be repeated.")
-@click.option(
-    "--volume",
-    "volumes",
-    multiple=True,
-    metavar="HOST:PATH[:ro]",
-    help="Lend a file or directory of this machine; may be repeated.",
-)
-@click.option("--entrypoint", metavar="PROGRAM", help="Run this instead of what the image starts.")
-@click.option("--user", metavar="USER[:GROUP]", help="Run as this user; default: the image's.")
+@sandboxed
 @shared
 @click.pass_context
 def command(ctx: click.Context, /, image: str, **options: Any) -> None:  # noqa: ANN401 - click's own
@@ -39,21 +30,13 @@ def command(ctx: click.Context, /, image: str, **options: Any) -> None:  # noqa:
     """
     from imagesmith.cli import running
     from imagesmith.sandbox import launch
-    from imagesmith.sandbox.program import Asked
 
     session: Session = ctx.obj
-    asked = Asked(
-        arguments=options["arguments"],
-        entrypoint=options["entrypoint"],
-        user=options["user"],
-        env=tuple(map(_setting, options["env"])),
-        network=options["network"],
-        volumes=tuple(map(_volume, options["volumes"])),
-    )
+    wishes = asked(options)
     wanted = _platform(options["arch"]) if options["arch"] else None
     host = launch.here(os.environ)
     with running.exported(Path(image), session.opened, wanted=wanted, host=host) as lent:
-        status = running.run(lent, asked, host, wanted=wanted)
+        status = running.run(lent, wishes, host, wanted=wanted)
     ctx.exit(status)
 
 
@@ -68,24 +51,3 @@ def _platform(name: str) -> str:
     except ValueError as error:
         raise UsageError(problem=f"--arch: {error}") from None
     return platform.normal("/".join(filter(None, ("linux", found.oci, found.variant))))
-
-
-def _setting(text: str) -> str:
-    from imagesmith.errors import UsageError
-
-    if text.partition("=")[0] and "=" in text:
-        return text
-    raise UsageError(problem=f"--env {text}: expected NAME=VALUE")
-
-
-def _volume(text: str) -> tuple[str, str, bool]:
-    """Read `HOST:PATH[:ro]`; UsageError unless HOST is there."""
-    from imagesmith.errors import UsageError
-
-    source, _, rest = text.partition(":")
-    path, _, mode = rest.partition(":")
-    if not (source and path.startswith("/") and mode in ("", "ro", "rw")):
-        raise UsageError(problem=f"--volume {text}: expected HOST:PATH or HOST:PATH:ro")
-    if not Path(source).exists():
-        raise UsageError(problem=f"--volume {text}: no such file or directory: {source}")
-    return str(Path(source).absolute()), path, mode != "ro"

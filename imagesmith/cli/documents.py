@@ -44,6 +44,10 @@ class ImageDirectory:
         """Where the detached signatures over the manifest lie."""
         return self.path / "manifest.toml.asc"
 
+    def record(self, arch: str) -> Path:
+        """Where the record of an architecture lies."""
+        return self.path / f"record.{arch}.toml"
+
     def mtree(self, arch: str) -> Path:
         """Where the mtree of an architecture lies."""
         return self.path / f"{arch}.mtree"

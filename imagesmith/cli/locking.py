@@ -10,7 +10,7 @@ import attrs
 
 from imagesmith.build.effects import Effects
 from imagesmith.build.lock import Locked
-from imagesmith.cli import documents, trusting
+from imagesmith.cli import documents, recorded, trusting
 from imagesmith.cli.documents import ImageDirectory
 from imagesmith.errors import DocumentError, OverlayConflict, PackageNotFound, PathNotFound
 from imagesmith.manifest import manifest as manifests
@@ -18,6 +18,7 @@ from imagesmith.manifest import recipe as recipes
 from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.pins import Artefact
 from imagesmith.manifest.recipe import Recipe
+from imagesmith.manifest.sections import Acknowledged
 from imagesmith.manifest.sections.declared import MAX_CONTENT
 from imagesmith.model.arch import ARCHES
 from imagesmith.model.digest import Digest
@@ -31,7 +32,8 @@ def recipe_of(image: ImageDirectory, text: bytes) -> Recipe:
     def beside(name: str) -> bytes:
         return documents.read(image.path / name, limit=MAX_CONTENT)
 
-    return recipes.complete(recipes.parse(text, document=str(image.recipe)), beside)
+    recipe = recipes.complete(recipes.parse(text, document=str(image.recipe)), beside)
+    return attrs.evolve(recipe, recorded=recorded.pinned(image, recipe))
 
 
 def previous(image: ImageDirectory) -> Manifest | None:
@@ -65,18 +67,26 @@ def stale(
             ("source", sources, wanted.sources),
             ("runtime", found.runtime, wanted.runtime),
             ("trace", found.trace, wanted.trace),
+            ("recorded", found.recorded, wanted.recorded),
             ("rootfs", found.rootfs, wanted.rootfs),
             ("image", found.image, wanted.image),
+            ("script", _acknowledged(found), _acknowledged(wanted)),
+            ("check", found.checks, wanted.checks),
         )
         if theirs != ours
     ]
     for arch, expected in found.expect:
-        recorded = image.recorded(arch)
-        if recorded is None or Digest.of(recorded) != expected.rootfs:
+        mtree = image.recorded(arch)
+        if mtree is None or Digest.of(mtree) != expected.rootfs:
             problems.append(f"{image.mtree(arch)}: not the one the manifest expects")
     if found.is_expired(now):
         problems.append(trusting.lifetime(image, found, now))
     return tuple(problems)
+
+
+def _acknowledged(document: Manifest | Recipe) -> tuple[Acknowledged, ...]:
+    """Return what both documents say of scripts."""
+    return tuple(attrs.evolve(each, skipped=()) for each in document.scripts)
 
 
 @contextmanager
@@ -99,6 +109,8 @@ def naming(recipe: Path) -> Iterator[None]:
             document=str(recipe), place="rootfs", problem=error.message, hint=error.hint
         ) from None
     except PathNotFound as error:
+        if error.what == "recorded path":
+            raise recorded.misplaced(ImageDirectory(recipe.parent), error) from None
         place = {"seed": "trace.seeds", "include": "trace.include", "exclude": "trace.exclude"}
         raise DocumentError(
             document=str(recipe),
@@ -129,7 +141,8 @@ def save(image: ImageDirectory, locked: Locked) -> bool:
 
 
 def doubts(image: ImageDirectory, locked: Manifest, effects: Effects) -> Iterator[str]:
-    """Yield why this manifest will not be accepted here once it is signed."""
+    """Yield why this manifest will not be accepted here once it is signed, or not do its work."""
+    yield from recorded.gaps(image, locked)
     if locked.is_expired(effects.now):
         renewal = f"imagesmith lock {image.path} --update renews it"
         yield f"{trusting.lifetime(image, locked, effects.now)}; {renewal}"

@@ -83,6 +83,7 @@ class TestLock:
             "manifest": said.json["manifest"],
             "serial": 2,
             "expires": expires,
+            "checks": [],
         }
         assert f", good until {rfc3339(expires)}\n" in said.err
 

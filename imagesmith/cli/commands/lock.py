@@ -12,6 +12,7 @@ from imagesmith.cli.session import Session, mirrored, shared
 if TYPE_CHECKING:
     from imagesmith.cli.documents import ImageDirectory
     from imagesmith.manifest.manifest import Manifest
+    from imagesmith.model.canonical import Json
 
 EVERYTHING = "*"
 
@@ -34,6 +35,7 @@ EVERYTHING = "*"
     " bytes before, with a warning.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if locking would be needed.")
+@click.option("--no-checks", is_flag=True, help="Do not run the recipe's checks.")
 @click.option("--keyring", "keyrings", multiple=True, help="Keyring to look archive keys up in.")
 @mirrored
 @shared
@@ -44,7 +46,7 @@ def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # n
     Versions stay as they are while the recipe does; --update lets go of them.
     """
     from imagesmith.build import lock
-    from imagesmith.cli import documents, locking
+    from imagesmith.cli import checking, documents, locking
     from imagesmith.model.digest import Digest
 
     session: Session = ctx.obj
@@ -69,10 +71,11 @@ def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # n
             update=update,
             rollback=options["allow_rollback"],
         )
+    checked = checking.lock(session, image, locked, effects, skip=options["no_checks"])
     changed = locking.save(image, locked)
     for warning in (*locked.warnings, *locking.doubts(image, locked.manifest, effects)):
         session.warn(warning)
-    _tell(session, image, previous, locked.manifest, changed=changed)
+    _tell(session, image, previous, locked.manifest, checked, changed=changed)
 
 
 def _tell(
@@ -80,6 +83,7 @@ def _tell(
     image: ImageDirectory,
     before: Manifest | None,
     after: Manifest,
+    checked: list[Json],
     *,
     changed: bool,
 ) -> None:
@@ -92,4 +96,5 @@ def _tell(
     if changed:
         session.note(f"next: imagesmith sign {image.path} --key SECRET.asc")
     digest = str(Digest.of(documents.read(image.manifest)))
-    session.result(digest, {"manifest": digest, "serial": after.serial, "expires": after.expires})
+    document = {"manifest": digest, "serial": after.serial, "expires": after.expires}
+    session.result(digest, {**document, "checks": checked})

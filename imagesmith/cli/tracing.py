@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from imagesmith.build.plan import Plan
     from imagesmith.cli.documents import ImageDirectory
     from imagesmith.elf.closure import Environment, LoaderClosure, Missing, Root
+    from imagesmith.trace.closure import Suspected
 
 
 @attrs.frozen
@@ -33,6 +34,8 @@ class Traced:
     """The same without copying."""
     packages: Callable[[Collection[str]], Mapping[str, str]] = lambda _names: {}
     """Sentences on the packages that may have what is missing, by its name."""
+    plan: Plan | None = None
+    """What declares how programs run there, if a manifest does."""
 
 
 @attrs.frozen
@@ -43,6 +46,8 @@ class Run:
     closure: LoaderClosure
     size: int
     """Bytes of all its files."""
+    suspects: tuple[Suspected, ...] | None = None
+    """What runtime rules suspect besides, if somebody asked."""
 
 
 @attrs.frozen(kw_only=True)
@@ -69,6 +74,13 @@ def programs(
         Run(path, closure, _size(root, closure))
         for path, closure in zip(paths, closures, strict=True)
     )
+
+
+def suspecting(traced: Traced, run: Run, environment: Environment) -> Run:
+    """Add to a run what runtime rules suspect of it."""
+    from imagesmith.cli import suspecting
+
+    return attrs.evolve(run, suspects=suspecting.suspects(traced, run.closure, environment))
 
 
 def _check(
@@ -153,7 +165,7 @@ def in_manifest(manifest: Manifest, arch: str, effects: Effects) -> Iterator[Tra
 
     with Contents(effects.store) as contents:
         tree = union(plan, contents, effects).tree
-        yield Traced(tree, contents.reader(tree), contents.lender(tree), packages)
+        yield Traced(tree, contents.reader(tree), contents.lender(tree), packages, plan)
 
 
 @contextmanager

@@ -39,3 +39,11 @@ def test_of_many_names_the_first_are_named() -> None:
     assert wording.few(["a", "b", "c"]) == "a, b, c"
     assert wording.few(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
     assert (wording.plural(1, "object"), wording.plural(2, "object")) == ("1 object", "2 objects")
+
+
+def test_columns_are_as_wide_as_their_widest_cell() -> None:
+    """The last one ends where it ends; no rows are no lines."""
+    rows = [("a", "long", "x"), ("bcd", "e", ""), ("f", "g", "end")]
+
+    assert wording.columns(rows) == ["a    long  x", "bcd  e", "f    g     end"]
+    assert wording.columns([]) == []

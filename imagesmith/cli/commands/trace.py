@@ -12,6 +12,7 @@ from imagesmith.cli.session import Session, mirrored, shared
 if TYPE_CHECKING:
     from imagesmith.cli.tracing import Run
     from imagesmith.elf.closure import Environment
+    from imagesmith.model.canonical import Json
 
 
 @click.command("trace", short_help="List what programs load, with the reason for each file.")
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--hwcaps", help="glibc-hwcaps levels of the CPU, A:B, or none; default: all ship.")
 @click.option("--symbols", is_flag=True, help="Look at versions and symbols, too.")
 @click.option("--host-of", "host", help="Program that loads PATH as a plugin; with --symbols.")
+@click.option("--suspects", is_flag=True, help="List what runtime rules suspect besides.")
 @click.option("--tree", is_flag=True, help="Draw the tree where no terminal is, too.")
 @click.option("--dot", is_flag=True, help="Print a graph for graphviz, with every request.")
 @mirrored
@@ -36,6 +38,9 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> No
     with the rule that found it.  In a pipe, print a line for each: path, rule, who
     asked, and where links lead.  -v adds later requests, links, and where was
     searched.
+
+    --suspects lists below what else may be wanted at run time: what rules do not
+    add by themselves, with the rule, whether the packages have it, and why.
 
     Scripts are followed to their interpreters.  Exit 0 if every closure is
     complete, 9 if something is missing or cannot be loaded.  Nothing is taken from
@@ -51,6 +56,8 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> No
         raise UsageError(problem="expected one of --json, --dot and --tree")
     if options["host"] is not None and not options["symbols"]:
         raise UsageError(problem="--host-of goes with --symbols")
+    if options["dot"] and options["suspects"]:
+        raise UsageError(problem="expected one of --dot and --suspects")
     if options["root"] is not None:
         lent = tracing.in_directory(options["root"])
     else:
@@ -58,8 +65,11 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> No
         effects = session.effects(mirrors=options["mirrors"])
         lent = tracing.in_manifest(manifest, options["arch"], effects)
     symbols = tracing.Symbols(wanted=options["symbols"], host=options["host"])
+    environment = _environment(options)
     with lent as traced:
-        found = tracing.programs(traced, paths, _environment(options), symbols)
+        found = tracing.programs(traced, paths, environment, symbols)
+        if options["suspects"]:
+            found = tuple(tracing.suspecting(traced, run, environment) for run in found)
     _print(session, found, tree=options["tree"], dot=options["dot"])
     ctx.exit(0 if all(run.closure.complete for run in found) else 9)
 
@@ -75,11 +85,22 @@ def _environment(options: dict[str, Any]) -> Environment:
     )
 
 
+def _document(run: Run) -> Json:
+    """Return what --json prints of a run; suspects are there only if they were asked for."""
+    document = run.closure.to_json()
+    if run.suspects is not None:
+        from imagesmith.cli import suspecting
+
+        assert isinstance(document, dict), "a closure is an object"
+        return {**document, "suspects": suspecting.to_json(run.suspects)}
+    return document
+
+
 def _print(session: Session, found: tuple[Run, ...], *, tree: bool, dot: bool) -> None:
     """Print the closures as one document, one graph, or a drawing each."""
     closures = [run.closure for run in found]
     if session.as_json:
-        document = [closure.to_json() for closure in closures]
+        document = [_document(run) for run in found]
         session.result("", document[0] if len(document) == 1 else document)
         return
     if dot:
@@ -91,6 +112,11 @@ def _print(session: Session, found: tuple[Run, ...], *, tree: bool, dot: bool) -
 
         style = Style.of(sys.stdout, tree=tree, verbose=bool(session.verbose))
         session.drawing(texts(closures, style))
+        suspects = [run.suspects for run in found if run.suspects]
+        if suspects:
+            from imagesmith.cli import suspecting
+
+            session.drawing("\n" + "\n\n".join(map(suspecting.text, suspects)))
         for run in found:
             session.note(summary(run.closure, run.path, run.size))
     for warning in dict.fromkeys(text for closure in closures for text in closure.warnings):

@@ -22,14 +22,18 @@ from imagesmith.model.arch import Arch
 
 def read(path: Path) -> Layout:
     """Read an image archive; the file stays mapped as long as anything of it is referred to."""
+    return layout.examine(mapped(path), name=str(path))
+
+
+def mapped(path: Path) -> memoryview:
+    """Map a file that is to be an image."""
     try:
         with path.open("rb") as file:
             if not path.stat().st_size:
                 raise UsageError(problem=f"{path}: an empty file is no image")
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
         raise refused(path, error) from None
-    return layout.examine(memoryview(mapped), name=str(path))
 
 
 @attrs.frozen(kw_only=True)

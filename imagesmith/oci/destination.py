@@ -9,10 +9,10 @@ import attrs
 
 from imagesmith.errors import UsageError
 
-Kind = Literal["oci-archive", "oci", "docker-archive", "tar"]
-KINDS: tuple[Kind, ...] = ("oci-archive", "oci", "docker-archive", "tar")
+Kind = Literal["oci-archive", "oci", "docker-archive", "dir", "tar"]
+KINDS: tuple[Kind, ...] = ("oci-archive", "oci", "docker-archive", "dir", "tar")
 """An archive that is both OCI layout and docker-archive; an OCI layout as a directory; what
-`docker save` writes; the root filesystem as one tar."""
+`docker save` writes; the root filesystem as a directory, and as one tar."""
 
 
 @attrs.frozen
@@ -25,7 +25,15 @@ class Destination:
     @property
     def is_one_image(self) -> bool:
         """Whether it has room for one architecture only."""
-        return self.kind in ("docker-archive", "tar")
+        return self.kind in ("docker-archive", "dir", "tar")
+
+    def expect_room(self, images: int) -> None:
+        """Raise UsageError unless it can hold so many images."""
+        if self.is_one_image and images > 1:
+            raise UsageError(
+                problem=f"{self} holds one architecture, and there are {images}",
+                hint="choose one with --arch",
+            )
 
     def __str__(self) -> str:
         """Return the spelling people use."""

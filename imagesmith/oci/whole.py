@@ -62,6 +62,13 @@ def refuse_special(path: Path) -> None:
         )
 
 
+def refuse_present(path: Path) -> None:
+    """Refuse to put a directory where something is."""
+    if path.exists() or path.is_symlink():
+        hint = "name a path that does not exist yet"
+        raise HostError(path=str(path), problem="exists already", hint=hint)
+
+
 def _replace(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Put `pieces` at `path` whole or not at all."""
     try:

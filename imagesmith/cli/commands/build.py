@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +14,13 @@ from imagesmith.cli.session import Session, mirrored, shared
 @click.option(
     "--arch", "arches", default="all", show_default=True, help="Architectures: A,B, host or all."
 )
-@click.option("-o", "--output", help="Archive to write; default: NAME.tar here.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="[KIND:]PATH",
+    help="What to write: a file, oci:DIR, docker-archive:FILE, dir:ROOTFS or tar:FILE; default:"
+    " NAME.tar here.",
+)
 @click.option(
     "--trust",
     envvar="IMAGESMITH_TRUST",
@@ -32,6 +37,11 @@ from imagesmith.cli.session import Session, mirrored, shared
     type=click.Choice(["zstd", "gzip", "none"]),
     help="Compress layers otherwise than the manifest says; the image is then equivalent.",
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Run the manifest's checks in the images; exit 1 if one fails, and write nothing.",
+)
 @mirrored
 @shared
 @click.pass_obj
@@ -42,21 +52,24 @@ def command(session: Session, /, directory: str, **options: Any) -> None:  # noq
     and nothing is written unless the images are what the manifest expects.
     """
     from imagesmith.build import deliver
-    from imagesmith.cli import documents, trusting
+    from imagesmith.cli import checking, delivering, documents, trusting
+    from imagesmith.oci import destination as destinations
 
     image = documents.at(directory)
     trusted = trusting.manifest(
         session, image, options["trust"], allow_rollback=options["allow_rollback"]
     )
     manifest = trusted.manifest
-    output = Path(options["output"] or f"{manifest.name.rpartition('/')[2]}.tar")
+    output = destinations.parse(options["output"] or f"{manifest.name.rpartition('/')[2]}.tar")
     arches = trusting.selected(options["arches"], manifest)
+    output.expect_room(len(arches))
     effects = session.effects(mirrors=options["mirrors"])
     delivery = deliver.build(
         trusted, arches, effects, recorded=image.recorded, compressed=options["compressed"]
     )
     deliver.demand(delivery, document=str(image.manifest))
-    deliver.write(delivery, output, effects)
+    checked = checking.build(session, image, delivery, effects) if options["check"] else []
+    delivering.write(delivery, output, effects)
     for comparison in delivery.comparisons:
         session.note(f"{manifest.name} {comparison.arch}: {comparison.level}")
         if comparison.level == "equivalent" and not options["compressed"]:
@@ -67,7 +80,8 @@ def command(session: Session, /, directory: str, **options: Any) -> None:  # noq
         {
             "digest": str(delivery.digest),
             "reference": manifest.reference,
-            "archive": str(output),
+            "archive": str(output.path),
+            "checks": checked,
             "images": [
                 {
                     "architecture": comparison.arch,

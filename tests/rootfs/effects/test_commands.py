@@ -1,0 +1,164 @@
+"""Corners of single commands: what they answer, refuse, and leave out."""
+
+from __future__ import annotations
+
+import pytest
+from builders.maintained import walked
+from builders.tar import Files
+
+from imagesmith.model.tree import Directory, File, Hardlink, Symlink
+
+FILES: Files = {
+    "/etc/default/tool": "a=1\n",
+    "/usr/bin/tool": File.of(b"#!", mode=0o755),
+    "/usr/bin/twin": Hardlink(target="/usr/bin/tool"),
+    "/usr/link": Symlink(target="bin"),
+    "/usr/setgid": Directory(mode=0o2755, gid=50),
+}
+
+ANSWERED = [
+    ("dpkg --print-foreign-architectures > /out", ""),
+    ("basename > /out; basename /a/b >> /out", None),
+    ("getent hosts x; getent passwd nobody-x || echo no > /out", "no\n"),
+    ("id -u nobody-x || echo no > /out; id", "no\n"),
+    ("stat -c %a /none || echo no > /out; stat -f /", "no\n"),
+    ("readlink || echo no > /out; readlink /usr/link >> /out", "no\nbin\n"),
+    ("seq 2 > /out; seq 2 3 >> /out", "1\n2\n2\n3\n"),
+    ("printf || echo no > /out", "no\n"),
+    ("cat /none || echo no > /out", "no\n"),
+    ("cat /etc/default/tool - < /dev/null > /out", "a=1\n"),
+    ("grep x /none || echo no > /out; grep a=1 /etc/default/tool >> /out", "no\na=1\n"),
+    ("printf '' | sed s/a/b/ > /out; printf '' | tr a b >> /out", ""),
+    ("[ a -eq 1 ] || echo no > /out; [ || echo no >> /out", "no\nno\n"),
+    ("[ ! -e /none ] && [ ! ! a ] && [ '(' a ')' ] && echo yes > /out", "yes\n"),
+    ("[ -c /dev/null ] && [ -w /dev/tty ] && [ ! -f /dev/null ] && echo yes > /out", "yes\n"),
+    ("[ -L /usr/link ] && [ -d /usr/link ] && [ ! -t 0 ] && echo yes > /out", "yes\n"),
+    ("[ -s /usr/bin/tool ] && [ -x /usr/bin/twin ] && [ -e '' ] || echo no > /out", "no\n"),
+    ("[ -g /usr/setgid ] && [ ! -u /usr/setgid ] && [ -r /usr ] && echo yes > /out", "yes\n"),
+    ("set -o errexit; set +e -u; false; set x y; echo $2 > /out", "y\n"),
+    ("set -- a; shift 2 || echo no > /out; unset none; local v; echo .$v >> /out", "no\n.\n"),
+    ("trap 'rm -f /x' EXIT; umask 022; true & echo yes > /out", "yes\n"),
+    ("env A=1 B=2 echo x > /out; exec echo y >> /out; command echo z >> /out", "x\ny\nz\n"),
+    ("nice -n 5 x; A=1 eval 'echo $A' > /out; echo .$A >> /out", None),
+    ("echo ${#} ${#x} ${x##} ${x:?} > /out", None),
+    ("set -- a b; echo ${@} ${@:-c} $* > /out; set --; echo ${@:-c} >> /out", "a b a b a b\nc\n"),
+    ("x=~/a; echo $x ~ > /out", "/root/a /root\n"),
+    ("echo a > /tmp/x; cat < /tmp/x > /out; cat < /none >> /out || :", None),
+    ("ln -s /usr/bin/tool /usr; cat /usr/tool > /out", "#!"),
+    ("cp /usr/bin/tool /usr/copy; cat /usr/copy > /out; cp -p /usr/bin/twin /usr/copy", "#!"),
+    ("touch /usr/setgid/a; stat -c %g /usr/setgid/a > /out", "50\n"),
+    ("mkdir /usr/setgid/d; stat -c %a /usr/setgid/d > /out", "2755\n"),
+    ("chgrp 5 /usr/bin/twin; chmod 700 /usr/bin/twin; stat -c %a /usr/bin/tool > /out", "700\n"),
+    ("rm /usr/bin/tool; cat /usr/bin/twin > /out", "#!"),
+    ("mv /usr/bin /usr/moved; cat /usr/moved/twin > /out; mv /usr/moved /usr/moved/x || :", "#!"),
+    ("rm -r /usr/bin/none || rm -rf /usr/bin; [ -e /usr/link/tool ] || echo no > /out", "no\n"),
+    ("ln /usr/bin/tool /usr/setgid/hard; cat /usr/setgid/hard > /out", "#!"),
+    ("ln -s /usr/bin/tool; ln -s x /none/y || echo no > /out", "no\n"),
+    ("cp x; mv; cp /usr/bin/tool /none/x || echo no > /out", "no\n"),
+    ("install /usr/bin/tool /none/x || echo no > /out; chmod -- 4755 /usr/bin/tool", "no\n"),
+    ("addgroup nobody-x 2>/dev/null adm || :; echo yes > /out", None),
+    ("touch /usr/bin/tool /etc; cp /etc/default/tool /usr/bin || echo no; : > /out", ""),
+]
+
+
+@pytest.mark.parametrize(("script", "expected"), ANSWERED)
+def test_what_commands_answer(script: str, expected: str | None) -> None:
+    """With what they print, or how they fail; in a shell that goes on."""
+    read = walked(script, FILES)
+
+    if expected is not None:
+        assert read.text("/out") == expected
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("ln -r /usr/bin/tool /usr/x", "relative and backed-up links are not made"),
+        ("chgrp --reference=/usr /usr/bin", "groups are not taken from other files"),
+        ("usermod -a www-data", "only groups of users are changed"),
+        ("find / -delete", "what it finds is not followed"),
+        ("sort -o /etc/x /etc/x", "a file is sorted in place"),
+        ("eval 'if'", "expected then"),
+        ("cd /usr", "relative paths behind it are not followed"),
+        ("echo x > $(date)", "where it writes to cannot be known"),
+        ("mkdir --what", "its option --what is not read"),
+        ("mkdir -q", "its option -q is not read"),
+        ("update-alternatives --what", "its arguments are not read"),
+        ("dpkg-statoverride --what", "its arguments are not read"),
+        ("/usr/lib/x/helper run", "helper is not read"),
+    ],
+)
+def test_what_commands_leave_out(script: str, why: str) -> None:
+    """With the reason."""
+    assert walked(f"{script}\n", FILES).skipped == [(2, why)]
+
+
+UNKNOWN = [
+    '[ "$(date)" -gt 1 ]',
+    '[ -e "$(date)" ]',
+    '[ "$(date)" = "$(hostname)" ]',
+    '[ -n "$(date)" -a a = a ]',
+    "[ -N /usr ]",
+    "[ a b c d ]",
+    "dpkg --compare-versions $(date) lt 1",
+    "dpkg --compare-versions 1 like 2",
+    "dpkg --compare-versions 1:a:b lt 2_x",
+    "dpkg -l",
+    "dirname $(date) | grep x",
+    "which $(date)",
+    "ls",
+    "grep '[a-z]*' /etc/default/tool",
+    "grep x $(date)",
+    'x=$((1 + 1)); [ "$x" = 2 ]',
+    'x=$(date); [ "${x%a}" = b ]',
+    'x=$(date); [ "${x:-y}" = b ]',
+    'x=$(date); [ "${x:+y}" = b ]',
+    'x=$(date); [ "${#x}" = 5 ]',
+    'x=$(seq $(date)); [ "$x" = 1 ]',
+    'x=$(seq 1 0 1); [ "$x" = 1 ]',
+    'x=$(stat -c %s /usr); [ "$x" = 1 ]',
+    'x=$(printf %q a); [ "$x" = a ]',
+    'x=$(sed s/a/b/ /etc/default/tool); [ "$x" = a ]',
+    'x=$(awk 1); [ "$x" = a ]',
+    'x=$(basename $(date)); [ "$x" = a ]',
+    'x=$(readlink $(date)); [ "$x" = a ]',
+    'x=$$; [ "$x" = 1 ]',
+    "{ date; date; } | grep x",
+    "(date)",
+    "date && hostname",
+    'case "$(date)" in a) true;; *) false;; esac',
+    "if date; then false; fi",
+    'read x < $(date); [ "$x" = a ]',
+]
+
+
+@pytest.mark.parametrize("condition", UNKNOWN)
+def test_what_nobody_knows_is_in_doubt(condition: str) -> None:
+    """Neither branch is taken, and both are in the ledger."""
+    read = walked(f"if {condition}; then mkdir /yes; else mkdir /no; fi", FILES)
+
+    assert "/yes" not in read.made
+    assert "/no" not in read.made
+    assert [about.startswith("only if ") for _, about in read.skipped] in ([True, True], [True])
+
+
+def test_a_case_that_cannot_be_known_ends_in_doubt() -> None:
+    """Each arm may be the one, up to the first that would fail the script."""
+    read = walked('case "$(date)" in a) mkdir /a;; b|c) mkdir /b;; *) exit 1;; esac; mkdir /c')
+    assert read.made == {"/c": "dir 0755"}
+    assert read.skipped == [(2, "only if case …")] * 2
+
+    both = walked("if date; then exit 0; else exit 0; fi; mkdir /a")
+    assert (both.made, both.skipped) == ({}, [])
+    only = walked("set -e; if date; then mkdir /a; else exit 1; fi; date; mkdir /b")
+    assert set(only.made) == {"/a", "/b"}
+    known = walked('x="a$(date)"; case $x in b*) mkdir /b;; $x) mkdir /a;; esac')
+    assert known.made == {}
+
+
+def test_loops_over_the_unknown_go_on() -> None:
+    """What leaves them, leaves them in doubt."""
+    read = walked("f() { for i in a $(date) b; do return 1; done; }; f || mkdir /a; mkdir /b")
+    assert set(read.made) == {"/a", "/b"}
+    deep = walked("for i in $(date); do break 2; done; while date; do exit 3; done; mkdir /b")
+    assert set(deep.made) == {"/b"}

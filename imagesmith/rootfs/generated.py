@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from imagesmith.errors import PathNotFound
 from imagesmith.manifest.sections import RootfsSection, User
 from imagesmith.model.tree import Directory, Entry, File, Tree
+from imagesmith.rootfs.effects.accounts import NOBODY, Accounts
 from imagesmith.rootfs.overlay import merged_path
 
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -26,15 +27,20 @@ _ROOT = User(name="root", uid=0, gid=0, home="/root")
 
 
 def generate(
-    section: RootfsSection, tree: Tree, *, read: Callable[[File], bytes]
+    section: RootfsSection,
+    tree: Tree,
+    *,
+    made: Accounts = NOBODY,
+    read: Callable[[File], bytes],
 ) -> Mapping[str, Entry]:
     """Return every generated entry of a root filesystem by path.
 
+    `made` are the accounts of shipped packages; the recipe's own users come before them.
     A home is made for its user unless something lies there already, which stays as it is.
     """
     entries: dict[str, Entry] = {path: Directory() for path in MOUNT_POINTS}
     entries["/tmp"] = Directory(mode=0o1777)  # noqa: S108 - a path inside the image
-    entries |= accounts(section.users)
+    entries |= accounts(section.users, made)
     if section.ca_bundle:
         entries[CA_BUNDLE] = File.of(ca_bundle(tree, read=read))
     for user in section.users:
@@ -44,11 +50,22 @@ def generate(
     return entries
 
 
-def accounts(users: Iterable[User]) -> Mapping[str, Entry]:
-    """Return /etc/passwd and /etc/group (passwd(5), group(5)) of root and `users`."""
+def accounts(users: Iterable[User], made: Accounts = NOBODY) -> Mapping[str, Entry]:
+    """Return /etc/passwd and /etc/group (passwd(5), group(5)) of root, `users` and `made`.
+
+    A name that the recipe gives to a user of its own is that user's, and its group's.
+    """
     everyone = (_ROOT, *users)
     passwd = [f"{u.name}:x:{u.uid}:{u.gid}:{u.name}:{u.home}:{u.shell}\n" for u in everyone]
-    group = [f"{user.name}:x:{user.gid}:\n" for user in everyone]
+    gids = {user.name: user.gid for user in everyone}
+    passwd += [
+        f"{each.name}:x:{each.uid}:{each.gid}:{each.gecos}:{each.home}:{each.shell}\n"
+        for each in made.users
+        if each.name not in gids
+    ]
+    gids |= {each.name: each.gid for each in made.groups if each.name not in gids}
+    members = {each.name: ",".join(each.members) for each in made.groups}
+    group = [f"{name}:x:{gid}:{members.get(name, '')}\n" for name, gid in gids.items()]
     return {
         "/etc/passwd": File.of("".join(passwd).encode()),
         "/etc/group": File.of("".join(group).encode()),

@@ -38,7 +38,7 @@ def licences(overlay: Overlay, shipped: Iterable[str]) -> Mapping[str, Reason]:
     12.5); the link is followed and shipped, so that no licence text dangles.
     """
     paths: dict[str, Reason] = {}
-    for package in _shipping(overlay, shipped):
+    for package in shipping(overlay, shipped):
         found = resolve(overlay.tree, COPYRIGHT.format(package))
         if isinstance(found, Found):
             reason = Reason("licence", None, package)
@@ -50,16 +50,16 @@ def unlicensed(overlay: Overlay, shipped: Iterable[str]) -> tuple[str, ...]:
     """Return a warning for every package of `licences` that has no copyright file."""
     return tuple(
         f"{package}: no copyright file among the packages"
-        for package in _shipping(overlay, shipped)
+        for package in shipping(overlay, shipped)
         if not isinstance(resolve(overlay.tree, COPYRIGHT.format(package)), Found)
     )
 
 
-def _shipping(overlay: Overlay, shipped: Iterable[str]) -> list[str]:
+def shipping(overlay: Overlay, shipped: Iterable[str]) -> tuple[str, ...]:
     """Return the packages that ship a file or link among the paths `shipped`, sorted."""
     owners = (
         overlay.owners.get(path, ())
         for path in shipped
         if not isinstance(overlay.tree.entry(path), Directory)
     )
-    return sorted({package for several in owners for package in several})
+    return tuple(sorted({package for several in owners for package in several}))

@@ -8,12 +8,12 @@ from functools import partial
 import attrs
 
 from imagesmith import compression
-from imagesmith.build import results
+from imagesmith.build import maintained, results
 from imagesmith.build.contents import Contents
 from imagesmith.build.effects import Effects
 from imagesmith.build.plan import Plan
 from imagesmith.build.results import Built
-from imagesmith.build.union import union
+from imagesmith.build.union import configured
 from imagesmith.elf.root import LD_SO_CACHE, Root
 from imagesmith.errors import ClosureIncomplete
 from imagesmith.manifest import mtree
@@ -22,6 +22,8 @@ from imagesmith.model.resolve import Found, resolve
 from imagesmith.model.tree import Tree
 from imagesmith.oci import layer as layers
 from imagesmith.rootfs import assemble, declared, generated, libraries, metadata
+from imagesmith.rootfs.effects.configured import Configured
+from imagesmith.rootfs.effects.ledger import Ledger
 from imagesmith.rootfs.overlay import Overlay
 from imagesmith.store import Store
 from imagesmith.trace import loading, seeds
@@ -36,14 +38,27 @@ class Rootfs:
     closure: Closure
     reasons: Mapping[str, Reason]
     """For every path that is more than a parent directory."""
-    overlay: Overlay
+    packages: Configured
+    shipped: tuple[str, ...]
+    """The packages that ship a file or link of it, sorted."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def overlay(self) -> Overlay:
+        """All that was to choose from."""
+        return self.packages.overlay
+
+    @property
+    def lacking(self) -> tuple[Ledger, ...]:
+        """The maintainer scripts of shipped packages that do more than is reproduced."""
+        return self.packages.lacking(self.shipped)
 
 
 def execute(plan: Plan, effects: Effects) -> Built:
     """Make the image of `plan`, believing no kept result, and keep what comes out."""
     with Contents(effects.store) as contents:
         made = rootfs(plan, contents, effects)
+        maintained.check(plan.scripts, made.lacking)
         layer = layers.pack(
             made.tree,
             read=contents.chunks,
@@ -56,7 +71,8 @@ def execute(plan: Plan, effects: Effects) -> Built:
         warnings = _loaded(plan, made.tree, contents)
     result = results.built(plan, layer, mtree.to_bytes(made.tree))
     results.keep(plan, result, effects.store)
-    return attrs.evolve(result, warnings=tuple(dict.fromkeys((*made.warnings, *warnings))))
+    warnings = tuple(dict.fromkeys((*made.warnings, *warnings)))
+    return attrs.evolve(result, warnings=warnings, lacking=made.lacking)
 
 
 def _loaded(plan: Plan, tree: Tree, contents: Contents) -> tuple[str, ...]:
@@ -100,19 +116,43 @@ def _add(store: Store, chunks: Iterable[bytes]) -> tuple[Digest, int]:
     return blob.digest, blob.size
 
 
-def rootfs(plan: Plan, contents: Contents, effects: Effects) -> Rootfs:
-    """Trace a plan's seeds through its packages and assemble what they need."""
-    whole = union(plan, contents, effects)
-    closure = seeds.trace(
-        whole.tree,
+def _promised(plan: Plan) -> frozenset[str]:
+    """Return the paths that will be there whatever tracing finds, for rules to lead to."""
+    bundle = (generated.CA_BUNDLE,) if plan.rootfs.ca_bundle else ()
+    return frozenset((*bundle, *declared.paths(plan.rootfs.declared)))
+
+
+def _traced(plan: Plan, tree: Tree, contents: Contents) -> Closure:
+    """Return what a plan's seeds, patterns, recordings and rules find in its packages."""
+    return seeds.trace(
+        tree,
         plan.trace.seeds,
         include=plan.trace.include,
         exclude=plan.trace.exclude,
-        read=contents.reader(whole.tree),
+        recorded=plan.recorded,
+        runtime=plan.runtime,
+        rules=plan.rules,
+        promised=_promised(plan),
+        read=contents.reader(tree),
+        # Only of files that are packed, which verifies every byte of them.
+        lend=contents.lender(tree),
     )
+
+
+def rootfs(plan: Plan, contents: Contents, effects: Effects) -> Rootfs:
+    """Trace a plan's seeds through its packages and assemble what they need."""
+    packages = configured(plan, contents, effects)
+    whole = packages.overlay
+    closure = _traced(plan, whole.tree, contents)
     asked = dict.fromkeys(declared.paths(plan.rootfs.declared), Reason("declared", None))
     reasons = {**asked, **closure.paths}
-    made = generated.generate(plan.rootfs, whole.tree, read=contents.read)
+    owners = metadata.shipping(whole, reasons)
+    made = {
+        **closure.generated,
+        **generated.generate(
+            plan.rootfs, whole.tree, made=packages.accounts.of(owners), read=contents.read
+        ),
+    }
     if plan.rootfs.os_release:
         reasons = {**metadata.os_release(whole), **reasons}
     warnings = closure.warnings
@@ -121,9 +161,19 @@ def rootfs(plan: Plan, contents: Contents, effects: Effects) -> Rootfs:
         shipped = [*reasons, *(path for path, _ in copied)]
         reasons = {**metadata.licences(whole, shipped), **reasons}
         warnings += metadata.unlicensed(whole, shipped)
-    tree = assemble.assemble(whole, reasons, made)
+    packaged = [path for path in reasons if path not in closure.generated]
+    tree = assemble.assemble(whole, packaged, made)
     tree = _cached(plan, tree, whole, contents)
     warnings += (*_unstartable(plan, tree), *_cacheless(plan, tree))
-    unowned = (path for path in reasons if path not in whole.owners and path not in asked)
-    reasons |= {path: Reason("generated", None) for path in (*made, *unowned)}
-    return Rootfs(tree=tree, closure=closure, reasons=reasons, overlay=whole, warnings=warnings)
+    known = {*asked, *closure.generated}
+    unowned = (path for path in reasons if path not in whole.owners)
+    nobody = [path for path in (*made, *unowned) if path not in known]
+    reasons |= {path: Reason("generated", None) for path in nobody}
+    return Rootfs(
+        tree=tree,
+        closure=closure,
+        reasons=reasons,
+        packages=packages,
+        shipped=owners,
+        warnings=warnings,
+    )

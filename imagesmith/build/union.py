@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import attrs
 
-from imagesmith.build import acquire
+from imagesmith.build import acquire, maintained
 from imagesmith.build.contents import Contents
 from imagesmith.build.effects import Effects
 from imagesmith.build.plan import Plan
 from imagesmith.model.facts import Facts
 from imagesmith.rootfs import declared, libraries
-from imagesmith.rootfs.overlay import Overlay, overlay
+from imagesmith.rootfs.effects.configured import Configured
+from imagesmith.rootfs.overlay import Overlay
 
 
 def _facts(view: memoryview) -> Facts | None:
@@ -24,10 +25,14 @@ def _facts(view: memoryview) -> Facts | None:
 
 def union(plan: Plan, contents: Contents, effects: Effects) -> Overlay:
     """Return the full tree of all artefacts of a plan, and of what is declared, after ldconfig."""
+    return configured(plan, contents, effects).overlay
+
+
+def configured(plan: Plan, contents: Contents, effects: Effects) -> Configured:
+    """Return the same, with the accounts and the ledgers of the packages' maintainer scripts."""
     indexed = acquire.trees(plan.artefacts, effects)
-    names = (item.name for item in plan.artefacts)
-    whole = overlay(zip(names, (index.tree for index in indexed), strict=True))
-    whole = declared.declare(whole, plan.rootfs, facts=_facts)
+    made = maintained.configured(plan, indexed, contents)
+    whole = declared.declare(made.overlay, plan.rootfs, facts=_facts)
     policy, read = plan.rootfs.ld_so_cache, contents.reader(whole.tree)
     tree = libraries.configured(whole.tree, policy, plan.arch, read=read)
-    return attrs.evolve(whole, tree=tree)
+    return attrs.evolve(made, overlay=attrs.evolve(whole, tree=tree))

@@ -8,6 +8,7 @@ source packages and are refused.  Leaves choosing among packages to `closure`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import attrs
 
@@ -73,6 +74,13 @@ def parse(field: str) -> tuple[Clause, ...]:
     """
     return tuple(
         tuple(map(_relation, clause.split("|"))) for clause in field.split(",") if clause.strip()
+    )
+
+
+def names(fields: Iterable[str]) -> tuple[str, ...]:
+    """Return every package that some fields of relations name, alternatives among them."""
+    return tuple(
+        relation.name for field in fields for clause in parse(field) for relation in clause
     )
 
 

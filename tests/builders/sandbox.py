@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -66,16 +67,20 @@ class Sandbox:
     rootfs: Path
     arch: str = "amd64"
     network: bool = False
+    environment: Mapping[str, str] = attrs.field(factory=dict)
+    """All of it."""
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a program of the root with an empty environment."""
+        """Run a program of the root."""
         arguments = [bubblewrap(), "--unshare-all", *(["--share-net"] if self.network else [])]
         arguments += ["--ro-bind", str(self.rootfs), "/", "--proc", "/proc", "--dev", "/dev"]
         emulated = EMULATORS.get(self.arch)
         if emulated:
             emulator = program(emulated, "qemu-user-static")
             arguments += ["--ro-bind", emulator, _EMULATOR]
-        arguments += ["--clearenv", *([_EMULATOR] if emulated else []), *command]
+        variables = (("--setenv", *each) for each in self.environment.items())
+        arguments += ["--clearenv", *(word for each in variables for word in each)]
+        arguments += [*([_EMULATOR] if emulated else []), *command]
         return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
 
 

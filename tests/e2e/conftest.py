@@ -31,6 +31,12 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
 
 
 @pytest.fixture(scope="session")
+def examples(shell: Shell) -> Shell:
+    """Return a shell whose store knows no other images of the examples' names."""
+    return shell.elsewhere(shell.directory, store=shell.store.with_name("examples-store"))
+
+
+@pytest.fixture(scope="session")
 def curl(shell: Shell) -> Image:
     """Return the example `curl`, locked against today's archive and signed by us."""
     directory = shell.directory / "curl"
@@ -68,3 +74,23 @@ def plain(curl: Image, request: pytest.FixtureRequest) -> Path:
     """Return the archive of amd64 for tools that know no zstd."""
     options = ("--arch", "amd64", "--compression", request.param)
     return curl.build(curl.shell.directory / f"plain-{request.param}.tar", *options)
+
+
+@pytest.fixture(scope="session")
+def python(shell: Shell) -> Image:
+    """Return an image of nothing but Python as it is asked for, locked for two architectures."""
+    wanted = ("--package", "python3", "--seed", "/usr/bin/python3")
+    shell.ok("init", "python", *wanted, "--arch", "amd64", "--arch", "arm64", "-C", shell.directory)
+    return Image(shell.directory / "python", shell).lock()
+
+
+@pytest.fixture(scope="session")
+def python_rootfs(python: Image) -> Path:
+    """Return the extracted root of `python` for amd64."""
+    return python.rootfs(python.shell.directory / "python-amd64", "amd64")
+
+
+@pytest.fixture(scope="session")
+def python_rootfs_arm64(python: Image) -> Path:
+    """Return the extracted root of `python` for arm64."""
+    return python.rootfs(python.shell.directory / "python-arm64", "arm64")

@@ -20,7 +20,7 @@ from imagesmith.model.facts import DlopenNote
 MAX_NOTES: Final = 1_024
 """Notes of one file, of any kind; kernels carry a few dozen."""
 MAX_TEXT: Final = 65_536
-"""Bytes of one note's JSON; systemd's are below 200."""
+"""Bytes of JSON in one file; systemd's notes are below 200 each."""
 MAX_NAME: Final = 4_096
 """PATH_MAX, for a soname."""
 
@@ -44,6 +44,24 @@ class Notes:
     """p_align: notes are padded to 8 if it says so, else to 4."""
 
 
+@attrs.define
+class _Budget:
+    """What may still be read of a file, in however many segments the same bytes lie."""
+
+    notes: int = MAX_NOTES
+    text: int = MAX_TEXT
+
+    def note(self) -> None:
+        self.notes -= 1
+        if self.notes < 0:
+            raise BadElfError(f"more than {MAX_NOTES} notes")
+
+    def json(self, size: int) -> None:
+        self.text -= size
+        if self.text < 0:
+            raise BadElfError(f"longer than {MAX_TEXT} bytes")
+
+
 def read(
     view: memoryview, order: str, segments: Iterable[Notes]
 ) -> tuple[tuple[DlopenNote, ...], tuple[str, ...]]:
@@ -52,34 +70,32 @@ def read(
     `order` is the byte order as `struct` writes it.
     """
     found: list[DlopenNote] = []
-    odd: list[str] = []
+    odd: dict[str, None] = {}
+    budget = _Budget()
     for notes in segments:
         try:
-            for text in _texts(view, order, notes):
+            for text in _texts(view, order, notes, budget):
                 found += _parsed(text)
         except BadElfError as error:
-            odd.append(f"dlopen note: {error}")
+            odd[f"dlopen note: {error}"] = None
     return tuple(found), tuple(odd)
 
 
-def _texts(view: memoryview, order: str, notes: Notes) -> Iterator[bytes]:
+def _texts(view: memoryview, order: str, notes: Notes, budget: _Budget) -> Iterator[bytes]:
     """Yield the content of each dlopen note in a segment."""
     table, head = notes.segment.content(view), struct.Struct(order + "3I")
     padding = (_EIGHT if notes.align == _EIGHT else 4) - 1
-    place = number = 0
+    place = 0
     while place + _HEAD <= len(table):
         name_size, size, kind = head.unpack_from(table, place)
         start = (place + _HEAD + name_size + padding) & ~padding
         end = start + size
-        number += 1
         is_ours = kind == _TYPE and table[place + _HEAD : place + _HEAD + name_size] == _OWNER
         if is_ours and end > len(table):
             raise BadElfError("reaches beyond its segment")
-        if is_ours and size > MAX_TEXT:
-            raise BadElfError(f"longer than {MAX_TEXT} bytes")
-        if number > MAX_NOTES:
-            raise BadElfError(f"more than {MAX_NOTES} notes")
+        budget.note()
         if is_ours:
+            budget.json(size)
             yield bytes(table[start:end])
         place = (end + padding) & ~padding
 

@@ -145,3 +145,17 @@ def test_no_bytes_are_too_odd(damage: bytes, align: int, data: st.DataObject) ->
 
     assert all(isinstance(each, DlopenNote) for each in found)
     assert all(each.startswith("dlopen note: ") for each in odd)
+
+
+def test_the_end_is_the_files_and_not_the_segments() -> None:
+    """A thousand program headers may show the same notes."""
+    rows = [{"soname": ["x"]}] * 100
+    table = note(text(*rows)) * 20
+    segments = [Notes(Segment(0, 0, len(table)), 4)] * 2_000
+    found, odd = notes.read(memoryview(table), "<", segments)
+
+    assert len(found) == MAX_TEXT // len(text(*rows)) * len(rows)
+    assert odd == (
+        f"dlopen note: longer than {MAX_TEXT} bytes",
+        f"dlopen note: more than {MAX_NOTES} notes",
+    )

@@ -9,6 +9,8 @@ object came into its process.
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from imagesmith.elf.closure import LoaderClosure, Object, Opening, load_in
@@ -17,6 +19,10 @@ from imagesmith.trace.reasons import describe_error, describe_missing
 from imagesmith.trace.rules.binaries import mains
 from imagesmith.trace.rules.rule import Load
 from imagesmith.trace.shipping import Shipping, unable
+
+MAX_OPENINGS: Final = 16_384
+"""Of a name in a process; Python's library needs some seventy.  A file may hold notes on any
+number of names, and whoever wrote it is not trusted."""
 
 
 @attrs.frozen
@@ -46,9 +52,11 @@ class Openings:
     """The processes of a closure, and what is opened in them."""
 
     shipping: Shipping
+    most: int = MAX_OPENINGS
     _processes: dict[Trail, LoaderClosure] = attrs.field(init=False, factory=dict)
-    _trails: dict[str, dict[Trail, None]] = attrs.field(init=False, factory=dict)
-    """By real path, the processes an object is in."""
+    _trails: dict[str, dict[str, Trail]] = attrs.field(init=False, factory=dict)
+    """By real path, the processes an object is in, by their seeds.  The first way into each counts:
+    libraries that open each other have more ways than anybody can try."""
     _learned: int = attrs.field(init=False, default=0)
     """How many loads of the closure are known here."""
     _done: set[tuple[str, Load, Trail]] = attrs.field(init=False, factory=set)
@@ -60,6 +68,10 @@ class Openings:
             for trail in self._of(finding.needed_by)
             if (rule, finding, trail) not in self._done
         ]
+        if pending and len(self._done) >= self.most:
+            problem = f"runtime rules open more than {self.most} libraries by name"
+            self.shipping.reasons.problems[problem] = None
+            return False
         for trail in pending:
             self._done.add((rule, finding, trail))
             opened = self._first(trail, finding)
@@ -128,7 +140,7 @@ class Openings:
         while self._learned < len(loads):
             self._learn(loads[self._learned])
             self._learned += 1
-        trails = tuple(self._trails.get(real, ()))
+        trails = tuple(self._trails.get(real, {}).values())
         return tuple(each for each in trails if each.is_program) or trails[:1]
 
     def _learn(self, load: LoaderClosure) -> None:
@@ -140,7 +152,7 @@ class Openings:
 
     def _note(self, closure: LoaderClosure, trail: Trail) -> None:
         for each in (*closure.objects, *closure.extras):
-            self._trails.setdefault(each.real, {})[trail] = None
+            self._trails.setdefault(each.real, {}).setdefault(trail.seed, trail)
 
 
 def without(after: LoaderClosure, before: LoaderClosure) -> LoaderClosure:

@@ -7,12 +7,17 @@ from typing import Final
 
 import attrs
 from builders.elf import MUSL_INTERP, make_elf
-from builders.roots import Content
+from builders.roots import Content, make_tree, reader
 from builders.scenes import DIRECTORY, Asked, added, glibc, importing, musl
 
+from imagesmith.elf.closure import BARE, Root
 from imagesmith.trace.closure import Reason
+from imagesmith.trace.program import program
+from imagesmith.trace.reasons import Reasons
+from imagesmith.trace.rules.opening import Openings
 from imagesmith.trace.rules.rule import Finding, Load, Rule
 from imagesmith.trace.rules.scene import Scene
+from imagesmith.trace.shipping import Shipping
 
 
 def opens(*pairs: tuple[str, str]) -> Rule:
@@ -158,3 +163,37 @@ def test_a_broken_file_is_an_error_only_if_it_must_load() -> None:
     assert list(added(Asked(files, [P]).about(optional), "o")) == ["/opt/p/lib/libplug.so"]
     problems = Asked(files, [P]).about(required).shipping.reasons.problems
     assert list(problems) == [f"{DIRECTORY}/libbad.so: file too short; r"]
+
+
+def test_libraries_that_open_each_other_have_one_way_each() -> None:
+    """Twelve have 13 million orders; the first in which a process opens each is enough."""
+    names = [f"lib{number}.so" for number in range(12)]
+    paths = {name: f"{DIRECTORY}/{name}" for name in names}
+    files = {**FILES, **{path: make_elf(soname=name) for name, path in paths.items()}}
+    pairs = [(requester, name) for requester in (P, *paths.values()) for name in names]
+
+    assert sorted(added(Asked(files, [P]).about(opens(*pairs)), "opens")) == sorted(paths.values())
+
+
+def test_there_is_an_end_to_opening() -> None:
+    """Whoever writes notes can name as many libraries as they like: that ends in an error."""
+    tree = make_tree(FILES)
+    reasons = Reasons(Root(tree, reader(tree)))
+    reasons.add_load(program(reasons.root, P))
+    openings = Openings(Shipping(reasons, BARE, lambda: (), ()), most=2)
+
+    assert [openings.load("r", Load((f"lib{number}.so",), P)) for number in range(3)] == [
+        True,
+        True,
+        False,
+    ]
+    assert list(reasons.problems) == ["runtime rules open more than 2 libraries by name"]
+
+
+def test_a_plugin_that_programs_load_opens_only_in_these() -> None:
+    """What it would find alone, nobody opens."""
+    files = {**FILES, "/opt/p/lib/libplug.so": make_elf(), f"{DIRECTORY}/libonly.so": make_elf()}
+    files["/opt/p/lib/libonly.so"] = make_elf()
+    applied = Asked(files, [LIB, P]).about(opens((LIB, "libonly.so")))
+
+    assert list(added(applied, "opens")) == ["/opt/p/lib/libonly.so"]

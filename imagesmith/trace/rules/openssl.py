@@ -44,7 +44,7 @@ def _find(scene: Scene) -> Iterator[Finding]:
         path = f"{directory(scene, library, 'configuration')}/openssl.cnf"
         if not scene.exists(path):
             continue
-        configuration = openssl_conf.read(path, scene.lines, scene.names)
+        configuration = openssl_conf.read(path, scene.lines, scene.names, scene.real)
         for each in configuration.files:
             yield Ship(each, library.path, "configuration")
         for module in configuration.modules:

@@ -74,18 +74,21 @@ class _Services:
     def findings(self) -> Iterator[Finding]:
         """Follow the declared services through everything they include."""
         pending = [(name, _KEY) for name in reversed((*self.scene.runtime.pam, _OTHER))]
-        seen: set[str] = set()
+        names: set[str] = set()
+        known: set[str] = set()  # by real path: a file may be included by many names
         while pending:
             name, requester = pending.pop()
-            if name in seen:
+            if name in names:
                 continue
-            seen.add(name)
+            names.add(name)
             path, found, lines = self._file(name)
             if found is not None:
-                stack = pam_conf.read(lines)
                 yield found
-                yield from self._stack(path, stack)
-                pending += [(each, path) for each in reversed(stack.includes)]
+                if (real := self.scene.real(path)) not in known:
+                    known.add(real)
+                    stack = pam_conf.read(lines)
+                    yield from self._stack(path, stack)
+                    pending += [(each, path) for each in reversed(stack.includes)]
             elif name != _OTHER:
                 yield self._absent(name, requester)
 
@@ -110,7 +113,7 @@ class _Services:
     def _made(self, name: str) -> str | None:
         """Return the content that pam-auth-update would give a file, if it has a template."""
         template = self.scene.content(f"{pam_profiles.TEMPLATES}/{name}")
-        if template is None:
+        if template is None or "/" in name:
             return None
         profiles = {
             each: pam_profiles.profile(self._text(f"{pam_profiles.PROFILES}/{each}"))

@@ -21,8 +21,8 @@ from imagesmith.trace import patterns
 
 MAX_STRINGS = 4_096
 """Matches of one pattern in one file."""
-MAX_CONTENT = 16 << 20
-"""Bytes of one configuration file."""
+MAX_CONTENT = 1 << 20
+"""Bytes of one configuration file; glibc's index of charsets, a large one, has 60,000."""
 
 
 @attrs.frozen(eq=False)
@@ -53,6 +53,7 @@ class Knowledge:
     """Paths that the image will have whatever tracing finds: the recipe asks for them."""
     _imports: dict[str, frozenset[bytes]] = attrs.field(init=False, factory=dict)
     _strings: dict[tuple[str, bytes], tuple[str, ...]] = attrs.field(init=False, factory=dict)
+    _contents: dict[str, bytes] = attrs.field(init=False, factory=dict)
 
     def imports(self, path: str, elf: Elf) -> frozenset[bytes]:
         """Return the names a file imports; none if its tables cannot be read."""
@@ -60,6 +61,12 @@ class Knowledge:
             with self.root.lend(path) as view:
                 self._imports[path] = imports.names(view, elf)
         return self._imports[path]
+
+    def content(self, path: str) -> bytes:
+        """Return the bytes of a small file."""
+        if path not in self._contents:
+            self._contents[path] = self.root.read(path)
+        return self._contents[path]
 
     def strings(self, path: str, pattern: re.Pattern[bytes]) -> tuple[str, ...]:
         """Return what a pattern finds in a file, each once, in the order of the file."""
@@ -137,6 +144,11 @@ class Scene:
         """Say whether an absolute path leads to something."""
         return self.lookup(path) is not None
 
+    def real(self, path: str) -> str:
+        """Return where an absolute path leads; itself where nothing lies."""
+        found = self.lookup(path)
+        return path if found is None else found.path
+
     def entry(self, path: str) -> Entry | None:
         """Return what an absolute path leads to."""
         found = self.lookup(path)
@@ -147,7 +159,7 @@ class Scene:
         found = self.lookup(path)
         if found is None or not isinstance(found.entry, File) or found.entry.size > MAX_CONTENT:
             return None
-        return self.root.read(found.path)
+        return self.knowledge.content(found.path)
 
     def lines(self, path: str, comment: str = "#") -> tuple[str, ...]:
         """Return the lines of a configuration file without comments, blanks and empty ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 
 from hypothesis import given, settings
@@ -53,7 +54,7 @@ def configuration(files: Mapping[str, str], path: str = "/etc/openssl.cnf") -> C
         above = f"{path}/"
         return tuple(each.removeprefix(above) for each in sorted(files) if each.startswith(above))
 
-    return read(path, lines, names)
+    return read(path, lines, names, posixpath.normpath)
 
 
 def test_modules_are_those_that_loading_loads() -> None:
@@ -115,3 +116,30 @@ def test_includes_in_a_row_end() -> None:
 def test_any_text_can_be_read(text: str) -> None:
     """Whatever is in it."""
     assert "/etc/openssl.cnf" in configuration({"/etc/openssl.cnf": text}).files
+
+
+def test_the_section_at_the_start_has_a_name() -> None:
+    """It is called `default` (config(5ossl))."""
+    text = "[ default ]\nopenssl_conf = i\n[i]\nengines = e\n[e]\nx = s\n"
+
+    assert configuration({"/etc/openssl.cnf": text}).modules == (Module("engine", "x"),)
+
+
+def test_a_file_is_read_once_by_whatever_names() -> None:
+    """Each name is noted: a link may lie on the way."""
+    names = [f"/etc/{'./' * number}openssl.cnf" for number in range(1, 2_000)]
+    text = "".join(f".include {name}\n" for name in names)
+
+    assert configuration({"/etc/openssl.cnf": text}).files == ("/etc/openssl.cnf", *names)
+
+
+def test_a_directory_that_leads_to_itself_is_listed_once() -> None:
+    """By the path it has."""
+    files = {"/etc/openssl.cnf": ".include /d\n", "/d/a.cnf": ".include /./d\n", "/./d/a.cnf": ""}
+
+    assert configuration(files).files == ("/etc/openssl.cnf", "/d", "/d/a.cnf", "/./d")
+
+
+def test_a_section_without_an_end_is_passed_over_at_once() -> None:
+    """However many blanks are in it."""
+    assert configuration({"/etc/openssl.cnf": f"[{' ' * 200_000}x"}).modules == ()

@@ -158,3 +158,26 @@ def test_without_libpam_services_are_of_no_use() -> None:
     silent = {**system(), f"{LIB}/libpam.so.0": carrier("libpam.so.0")}
     with pytest.raises(ClosureIncomplete, match=r"runtime\.pam: svc is not in the packages"):
         ruled(silent, "/usr/bin/p", runtime=services("svc"))
+
+
+def test_a_file_is_followed_once_by_whatever_names() -> None:
+    """One that includes itself by five hundred names."""
+    names = "".join(f"@include {'./' * number}svc\n" for number in range(1, 500)).encode()
+    changed = {**system(), "/etc/pam.d/svc": names + b"session required pam_limits.so\n"}
+
+    assert f"{MODULES}/pam_limits.so" in shipped(
+        ruled(changed, "/usr/bin/p", runtime=RuntimeSection(pam=("svc",))), "pam"
+    )
+
+
+def test_templates_are_named_and_not_reached() -> None:
+    """A file to be made has no way through other directories: it would not lie where it says."""
+    changed: dict[str, Content] = {
+        **system(),
+        "/etc/pam.d/svc": b"@include ../pam/common-auth\n",
+        "/usr/share/pam/common-auth": TEMPLATE,
+        "/usr/share/pam-configs/unix": PROFILE,
+    }
+
+    with pytest.raises(ClosureIncomplete, match=r"\.\./pam/common-auth is not in the packages"):
+        ruled(changed, "/usr/bin/p", runtime=RuntimeSection(pam=("svc",)))

@@ -114,7 +114,8 @@ def test_configuration_is_read_through_links() -> None:
 
     assert found.lines("/etc/x.conf") == ("a", "d")
     assert found.lines("/none") == ()
-    assert found.content("/etc/link/one") == b""
+    assert found.content("/etc/link/one") is found.content("/etc/d/one") == b""
+    assert (found.real("/etc/link/one"), found.real("/none")) == ("/etc/d/one", "/none")
     assert found.content("/huge") is None
     assert found.content("/etc/d") is None
     assert found.exists("/etc/link/one")

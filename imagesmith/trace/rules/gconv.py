@@ -21,7 +21,7 @@ from imagesmith.trace.rules.scene import Binary, Scene
 
 _KEY: Final = "runtime.charsets"
 _DIRECTORY: Final = re.compile(rb"(" + START + rb"[!-~]{1,255}/gconv)\0")
-_BUILT_IN: Final = re.compile(rb"([!-.0-~][!-~]{0,63}/)/?\0")
+_BUILT_IN: Final = re.compile(rb"(?<![!-~])([!-.0-~][!-~]{0,63}/)/?\0")
 """iconv/gconv_builtin.h: names as in an index, ended by slashes."""
 
 

@@ -9,7 +9,7 @@ that end it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -24,8 +24,8 @@ _HEADER: Final = "I5H"
 hash table, offset of modules and of other conversions."""
 _MODULE: Final = "6H"
 """struct module_entry: canonical name, directory and file that read, and that write; extras."""
-_WORDS: Final = 3
-"""Of a module line at least: from, to, file."""
+_MAX_NAME: Final = 4_096
+"""Bytes of a name or directory in a cache: PATH_MAX."""
 
 
 def charset(name: str) -> str:
@@ -47,15 +47,8 @@ def configured(directory: str, lines: Iterable[str]) -> Files:
                 modules.setdefault(charset(target), {})[path] = charset(source)
             case _:
                 continue
-    found = {name: _reached(modules, name) for name in modules if name != _INTERNAL}
-    found.update(
-        {
-            alias: found[name]
-            for alias, name in aliases.items()
-            if name in found and alias not in found
-        }
-    )
-    return found
+    modules.pop(_INTERNAL, None)
+    return _Text(modules, {alias: name for alias, name in aliases.items() if name in modules})
 
 
 def _path(directory: str, file: str) -> str:
@@ -63,23 +56,39 @@ def _path(directory: str, file: str) -> str:
     return path if path.endswith(".so") else f"{path}.so"
 
 
-def _reached(modules: Mapping[str, Mapping[str, str]], name: str) -> tuple[str, ...]:
-    """Return the modules on the way from a charset to the internal form, through others if need be.
+@attrs.frozen(eq=False)
+class _Text(Mapping[str, tuple[str, ...]]):
+    """What the lines say; ways are looked for only from the charsets that are asked for."""
 
-    Short cuts between two charsets are passed over: glibc does without them.
-    """
-    paths: set[str] = set()
-    pending, seen = [name], {_INTERNAL}
-    while pending:
-        step = pending.pop()
-        if step in seen:
-            continue
-        seen.add(step)
-        steps = modules.get(step, {})
-        direct = [path for path, other in steps.items() if other == _INTERNAL]
-        paths.update(direct or steps)
-        pending += () if direct else steps.values()
-    return tuple(sorted(paths))
+    modules: Mapping[str, Mapping[str, str]]
+    """By charset, the module files that read or write it, and the charset at their other end."""
+    aliases: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        """Return the modules on the way from a charset to the internal form, or through others.
+
+        Short cuts between two charsets are passed over: glibc does without them.
+        """
+        paths: set[str] = set()
+        pending, seen = [name if name in self.modules else self.aliases[name]], {_INTERNAL}
+        while pending:
+            step = pending.pop()
+            if step in seen:
+                continue
+            seen.add(step)
+            steps = self.modules.get(step, {})
+            direct = [path for path, other in steps.items() if other == _INTERNAL]
+            paths.update(direct or steps)
+            pending += () if direct else steps.values()
+        return tuple(sorted(paths))
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the charsets that have a module, by all their names."""
+        yield from {**self.modules, **self.aliases}
+
+    def __len__(self) -> int:
+        """Count the names."""
+        return len({**self.modules, **self.aliases})
 
 
 def cached(content: bytes) -> Files:
@@ -126,5 +135,5 @@ class _Cache:
 
     def _string(self, offset: int) -> str:
         start = self.strings + offset
-        end = self.content.index(b"\0", start)
+        end = self.content.index(b"\0", start, start + _MAX_NAME)
         return self.content[start:end].decode("utf-8", "surrogateescape")

@@ -27,8 +27,6 @@ def _find(scene: Scene) -> Iterator[Finding]:
     for library in scene.named(_LIBRARY):
         for found in compiled.paths(scene, library, _PATHS):
             yield found
-            if not found.path.endswith(".conf"):
-                continue
             for line in scene.lines(found.path):
                 if include := _INCLUDE.fullmatch(line):
                     yield Ship(

@@ -26,7 +26,7 @@ BUILT_IN_SINCE: Final = (2, 34)
 """The glibc that took `files` and `dns` into libc (its NEWS)."""
 _BUILT_IN: Final = ("files", "dns")
 _SERVICE: Final = re.compile(r"[A-Za-z0-9_.+-]+")
-_ACTION: Final = re.compile(r"\[[^\]]*\]")
+_ACTION: Final = re.compile(r"\[[^\[\]]*\]")
 
 
 @attrs.frozen(kw_only=True)

@@ -32,14 +32,15 @@ Profile = Mapping[str, str]
 
 def profile(text: str) -> Profile:
     """Read a profile; empty for one that is not to be used."""
-    fields: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
     name = ""
     for line in text.splitlines():
         if field := _FIELD.fullmatch(line):
             name = field["name"].removesuffix("-Final")
-            fields[name] = (field["value"] or "").strip()
+            values[name] = [(field["value"] or "").strip()]
         elif name:
-            fields[name] = f"{fields[name]}\n{line.strip()}".strip()
+            values[name].append(line.strip())
+    fields = {name: "\n".join(lines).strip() for name, lines in values.items()}
     if any(_BROKEN in value for value in fields.values()):
         return {}
     if "Session-Interactive-Only" not in fields:
@@ -57,7 +58,7 @@ def enabled(profiles: Mapping[str, Profile]) -> tuple[Profile, ...]:
     chosen = sorted(names, key=lambda name: -_priority(profiles[name]))
     for name in tuple(chosen):
         if name in chosen:
-            against = profiles[name].get("Conflicts", "").split(", ")
+            against = set(profiles[name].get("Conflicts", "").split(", "))
             chosen = [other for other in chosen if other not in against]
     return tuple(profiles[name] for name in chosen)
 

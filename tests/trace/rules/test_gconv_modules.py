@@ -110,3 +110,18 @@ def test_the_layout_of_a_cache() -> None:
     """Little-endian here; the magic number says which."""
     assert cached(SMALL) == {"L1": ("/g/A.so",), "A": ()}
     assert cached(b"") == cached(b"\0" * 64) == {}
+
+
+def test_ways_are_looked_for_from_the_charsets_that_are_asked_for() -> None:
+    """A long chain of charsets is gone along once, not from each of them."""
+    lines = [f"module C{place}// C{place + 1}// M{place}" for place in range(20_000)]
+    found = configured("/g", lines)
+
+    assert len(found) == len([*found]) == 20_001
+    assert len(found["C0"]) == 20_000
+    assert "C20001" not in found
+
+
+def test_names_in_a_cache_have_an_end() -> None:
+    """A cache with a longer one is no cache."""
+    assert cached(SMALL[:16] + b"x" * 70_000) == {}

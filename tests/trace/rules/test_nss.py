@@ -67,6 +67,7 @@ def test_before_2_34_files_and_dns_are_modules() -> None:
 
     assert {"files", "dns", "mdns4_minimal"} < found("getaddrinfo", old)
     assert {"files", "systemd"} < found("getpwnam", old)
+    assert "files" not in found("getpwnam", {**FILES, **glibc(version="2.34")})
 
 
 @pytest.mark.parametrize(
@@ -120,3 +121,10 @@ def test_a_static_program_says_nothing() -> None:
     files = {**FILES, "/bin/p": make_elf(kind=2, dynamic=False)}
 
     assert added(Asked(files, ["/bin/p"]).about(NSS), "nss") == {}
+
+
+def test_actions_without_an_end_are_passed_over_at_once() -> None:
+    """However many begin."""
+    changed: dict[str, Content] = {**FILES, NSSWITCH: b"passwd: " + b"[" * 500_000 + b" systemd\n"}
+
+    assert found("getpwnam", changed) == {NSSWITCH, "systemd"}

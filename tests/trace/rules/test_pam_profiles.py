@@ -153,3 +153,8 @@ def test_the_real_tool_makes_the_same(tmp_path: Path) -> None:
     for template in templates:
         real = (tmp_path / "etc/pam.d" / template.name).read_text()
         assert filled(template.read_text(), template.name, chosen) == real
+
+
+def test_a_long_profile_is_read_line_by_line() -> None:
+    """Not by going over all of them for each."""
+    assert len(profile("Auth:\n" + "x\n" * 300_000)["Auth"]) == 599_999

@@ -55,9 +55,13 @@ class _Installation:
     """Those that are enough for themselves."""
 
     def home(self, scene: Scene, module: str) -> str | None:
-        """Return the directory that a module is taken from."""
+        """Return the directory that a module is taken from.
+
+        The strings of a program have no order: @INC has the essential modules before the others.
+        """
         name = _file(module)
-        return next((each for each in self.inc if scene.exists(f"{each}/{name}")), None)
+        places = (*self.essential, *self.inc)
+        return next((each for each in places if scene.exists(f"{each}/{name}")), None)
 
 
 def _find(scene: Scene) -> Iterator[Finding]:

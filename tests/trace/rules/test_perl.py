@@ -160,3 +160,15 @@ def test_other_programs_get_nothing() -> None:
     found = ruled({**LARGE, "/usr/bin/p": a_program(*INC)}, "/usr/bin/p")
 
     assert (shipped(found, "perl"), suspected(found, "perl-full")) == ([], [])
+
+
+def test_an_essential_module_is_no_reason_for_the_others() -> None:
+    """Though another directory has it as well, and its path comes first in Debian's perl."""
+    changed: dict[str, Content] = {
+        **LARGE,
+        "/usr/bin/perl": a_program(SHARED, *INC),
+        "/usr/bin/script": "#!/usr/bin/perl\nuse strict;\n",
+    }
+    found = ruled(changed, "/usr/bin/script")
+
+    assert {found.paths[path].detail for path in shipped(found, "perl")} == {"essential modules"}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from imagesmith.model.tree import Symlink
+from imagesmith.model.tree import File, Symlink
 from imagesmith.trace.rules import hints
 from imagesmith.trace.rules.clibrary import asked, glibc, musl, static
 from imagesmith.trace.rules.compiled import START
@@ -52,11 +52,11 @@ def _directory(scene: Scene) -> tuple[str | None, str]:
 
 def _zone(scene: Scene, requester: str | None, directory: str, zone: str, key: str) -> Finding:
     path = f"{directory}/{zone}"
-    if scene.exists(path):
+    if isinstance(scene.entry(path), File):
         return Ship(path, requester, zone, key)
     advice = "add tzdata to the packages"
     if scene.exists(directory):
-        above, _, _ = zone.rpartition("/")
+        above = zone if scene.names(path) else zone.rpartition("/")[0]
         names = scene.names(f"{directory}/{above}".rstrip("/"))
         advice = hints.close(zone, [f"{above}/{name}".lstrip("/") for name in names])
     return Absent(key, zone, advice)

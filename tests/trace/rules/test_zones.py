@@ -94,3 +94,24 @@ def test_a_zone_that_is_not_there_is_an_error() -> None:
     )
     with pytest.raises(ClosureIncomplete, match="add tzdata to the packages"):
         ruled({"/p": importing(needed=())}, "/p", runtime=wrong)
+
+
+def test_a_region_is_no_zone() -> None:
+    """Its directory is there, and nothing that tzset could read; its zones are named."""
+    wrong = RuntimeSection(zones=("Europe",), local_zone="Europe")
+    with pytest.raises(ClosureIncomplete) as raised:
+        ruled(system(), "/usr/bin/p", runtime=wrong)
+
+    hint = "is not in the packages (did you mean Europe/London or Europe/Berlin)"
+    assert f"runtime.zones: Europe {hint}" in raised.value.problems
+    assert f"runtime.local-zone: Europe {hint}" in raised.value.problems
+
+
+def test_a_static_program_has_the_directory_itself() -> None:
+    """As those of Go do."""
+    static = make_elf(kind=2, dynamic=False) + with_strings("/opt/zoneinfo/")
+    found = ruled(
+        {"/p": static, "/opt/zoneinfo/UTC": b"TZif"}, "/p", runtime=RuntimeSection(zones=("UTC",))
+    )
+
+    assert found.paths["/opt/zoneinfo/UTC"] == Reason("zones", "/p", "UTC")

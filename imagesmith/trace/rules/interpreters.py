@@ -11,19 +11,22 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from imagesmith.model.tree import parent
+from imagesmith.trace.rules.clibrary import glibc
 from imagesmith.trace.rules.rule import Finding, Rule, Ship
 from imagesmith.trace.rules.scene import Binary, Scene
 
 _LIBRARIES: Final = (
-    (r"ruby[\d.]*|libruby[\w.-]*\.so[\d.]*", "lib/ruby"),
-    (r"node(?:js)?|libnode\.so[\d.]*", "share/nodejs"),
-    (r"lua[\d.]*|liblua[\d.]*(?:-c\+\+)?\.so[\d.]*", "share/lua"),
-    (r"tclsh[\d.]*|libtcl[\d.]*\.so[\d.]*", "share/tcltk"),
-    (r"php[\d.]*|php-fpm[\d.]*|libphp[\d.]*\.so", "share/php"),
-    (r"guile[\d.-]*|libguile-[\d.]+\.so[\d.]*", "share/guile"),
+    (r"ruby[\d.]*|libruby[\w.-]*\.so[\d.]*", "ruby"),
+    (r"node(?:js)?|libnode\.so[\d.]*", "nodejs"),
+    (r"lua[\d.]*|liblua[\d.]*(?:-c\+\+)?\.so[\d.]*", "lua"),
+    (r"tclsh[\d.]*|libtcl[\d.]*\.so[\d.]*", "tcltk"),
+    (r"php[\d.]*|php-fpm[\d.]*|libphp[\d.]*\.so", "php"),
+    (r"guile[\d.-]*|libguile-[\d.]+\.so[\d.]*", "guile"),
 )
-"""File name or soname of an interpreter, and its library below a prefix."""
-_PREFIXES: Final = ("/usr", "/usr/local")
+"""File name or soname of an interpreter, and what its directories are called."""
+_ABOVE: Final = ("/usr/lib", "/usr/share", "/usr/local/lib", "/usr/local/share")
+"""Where they are; modules for one machine lie among its libraries, beside the C library."""
 
 
 def _find(scene: Scene) -> Iterator[Finding]:
@@ -33,8 +36,9 @@ def _find(scene: Scene) -> Iterator[Finding]:
 
 
 def _library(scene: Scene, binary: Binary, directory: str) -> Iterator[Finding]:
-    for prefix in _PREFIXES:
-        path = posixpath.join(prefix, directory)
+    machine = (parent(libc.path) for libc in glibc(scene))
+    for above in dict.fromkeys((*_ABOVE, *machine)):
+        path = posixpath.join(above, directory)
         if scene.names(path):
             yield Ship(path, binary.path, "library of the interpreter", content=True)
 

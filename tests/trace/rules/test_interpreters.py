@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from builders.roots import Content
 from builders.ruled import a_library, a_program, ruled, shipped, suspected, with_rules
+from builders.scenes import DIRECTORY, glibc
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,16 @@ def test_a_library_of_an_interpreter_counts_as_well() -> None:
     }
 
     assert suspected(ruled(content, "/usr/bin/vim"), "interpreters")
+
+
+def test_modules_for_one_machine_lie_beside_the_c_library() -> None:
+    """Under the same name as the others."""
+    content: dict[str, Content] = {
+        **glibc(),
+        "/usr/bin/ruby": a_program(needed=["libc.so.6"]),
+        "/usr/lib/ruby/3.1.0/set.rb": b"",
+        f"{DIRECTORY}/ruby/3.1.0/socket.so": b"",
+    }
+
+    found = suspected(ruled(content, "/usr/bin/ruby"), "interpreters")
+    assert [path for path, _ in found] == [f"{DIRECTORY}/ruby", "/usr/lib/ruby"]

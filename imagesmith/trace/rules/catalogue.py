@@ -6,12 +6,14 @@ manifests name the one they were locked with, and keep it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from imagesmith.trace.rules.ca import CA
 from imagesmith.trace.rules.children import CHILDREN
 from imagesmith.trace.rules.dlopen import DLOPEN
 from imagesmith.trace.rules.dlopen_strings import DLOPEN_STRINGS
+from imagesmith.trace.rules.files import FILES
 from imagesmith.trace.rules.fontconfig import FONTCONFIG
 from imagesmith.trace.rules.gconv import GCONV
 from imagesmith.trace.rules.gettext import GETTEXT
@@ -64,9 +66,12 @@ RULES: Final[tuple[Rule, ...]] = (
     INTERPRETERS,
     CHILDREN,
     DLOPEN_STRINGS,
+    FILES,
 )
 
 
-def known(version: int) -> tuple[Rule, ...]:
-    """Return the rules of a rule set."""
-    return tuple(rule for rule in RULES if rule.since <= version)
+def known(version: int, rules: Sequence[Rule] = RULES) -> tuple[Rule, ...]:
+    """Return the rules of a rule set; of several with one name, the latest that it has."""
+    then = sorted((rule for rule in rules if rule.since <= version), key=lambda each: each.since)
+    latest = {rule.name: rule for rule in then}
+    return tuple(rule for rule in rules if latest.get(rule.name) is rule)

@@ -38,7 +38,7 @@ def find(scene: Scene) -> Iterator[Finding]:
             found = scene.lookup(path)
             if found is None or found.path in usual:
                 continue
-            if _is_program(found.entry):
+            if is_program(found.entry):
                 yield Ship(path, binary.path, symbol)
             elif isinstance(found.entry, Directory) and _holds_programs(scene, found.path):
                 yield Ship(path, binary.path, symbol, content=True)
@@ -53,10 +53,10 @@ def _usual(scene: Scene, binary: Binary) -> frozenset[str]:
 
 def _holds_programs(scene: Scene, path: str) -> bool:
     """Say whether a directory is one of programs, such as /usr/lib/git-core."""
-    return any(_is_program(scene.entry(f"{path}/{name}")) for name in scene.names(path))
+    return any(is_program(scene.entry(f"{path}/{name}")) for name in scene.names(path))
 
 
-def _is_program(entry: object) -> bool:
+def is_program(entry: object) -> bool:
     """Say whether the kernel would start an entry: a script, or ELF with a loader or without."""
     if not isinstance(entry, File) or not is_executable(entry):
         return False

@@ -65,12 +65,14 @@ def test_programs_whose_paths_are_compiled_in_are_suspected() -> None:
         "/usr/bin/ssh",
         "/etc/data",
         "/usr/bin/none",
+        "/usr/bin/static",
         "/lib",
     ]
     files: dict[str, Content] = {
         "/usr/bin/link": "/etc/data",
         P: importing("execv", strings=[*strings, "/usr/bin/tar -x", "see /usr/bin/no", DIRECTORY]),
         "/usr/bin/ssh": importing(),
+        "/usr/bin/static": make_elf(kind=2, dynamic=False),
         "/usr/bin/tar": "#!/bin/sh\n",
         "/usr/bin/no": importing(),
         "/usr/lib/git-core/git-add": importing(),
@@ -80,6 +82,7 @@ def test_programs_whose_paths_are_compiled_in_are_suspected() -> None:
 
     assert suspects(CHILDREN, files) == [
         Suspected("children", "/usr/bin/ssh", P, "execv", present=True),
+        Suspected("children", "/usr/bin/static", P, "execv", present=True),
         Suspected("children", "/usr/bin/tar", P, "execv", present=True),
         Suspected("children", "/usr/lib/git-core", P, "execv", present=True),
     ]

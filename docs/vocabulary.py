@@ -13,11 +13,22 @@ from pathlib import Path
 
 from imagesmith import errors
 from imagesmith.audit.problem import CODES
+from imagesmith.manifest.record import KINDS
+from imagesmith.trace.rules.catalogue import RULES
 from imagesmith.trust.verdict import Reason
 
 READERS = {"string", "integer", "boolean", "time", "strings", "words", "table", "tables", "has"}
 READERS |= {"converted", "convert", "convert_all"}
-READERS_AT = {"read_pairs": 1, "_names": 1, "_owner": 1, "choice": 1, "image_paths": 1, "path": 0}
+READERS_AT = {
+    "_number": 1,
+    "_words": 1,
+    "read_pairs": 1,
+    "_names": 1,
+    "_owner": 1,
+    "choice": 1,
+    "image_paths": 1,
+    "path": 0,
+}
 """Functions that read a key, by the place of the argument that names it."""
 
 
@@ -38,14 +49,17 @@ def truth(package: Path) -> dict[str, frozenset[str]]:
         "error-codes": frozenset(_error_codes(errors.ImagesmithError)),
         "problem-codes": frozenset(CODES),
         "reason-codes": frozenset(str(reason) for reason in Reason),
+        "runtime-rules": frozenset(rule.name for rule in RULES),
         "file-reasons": _literals(
             package, ("elf", "trace", "rootfs", "build", "cli"), _file_reason
         ),
-        "recipe-keys": recipe | ENTRIES | {"script"},
-        "manifest-keys": manifest | {"script", "skipped"},
+        "recipe-keys": recipe | ENTRIES | {"check", "script"},
+        "manifest-keys": manifest | {"check", "script", "skipped"},
         "runtime-keys": _keys(package, "manifest/sections/runtime.py"),
         "declared-keys": declared - ENTRIES | {"architectures", "text", "base64"},
+        "check-keys": _keys(package, "manifest/sections/checks.py") - {"check"} | {"architectures"},
         "script-keys": script - {"script", "skipped"},
+        "record-keys": _keys(package, "manifest/record.py") | set(KINDS),
         "trust-keys": _keys(package, "trust/policy.py"),
         "config-keys": _keys(package, "cli/configuration.py"),
     }

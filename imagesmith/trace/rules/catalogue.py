@@ -9,33 +9,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from imagesmith.trace.rules.ca import CA
-from imagesmith.trace.rules.children import CHILDREN
-from imagesmith.trace.rules.dlopen import DLOPEN
-from imagesmith.trace.rules.dlopen_strings import DLOPEN_STRINGS
-from imagesmith.trace.rules.files import FILES
-from imagesmith.trace.rules.fontconfig import FONTCONFIG
-from imagesmith.trace.rules.gconv import GCONV
-from imagesmith.trace.rules.gettext import GETTEXT
-from imagesmith.trace.rules.gnutls import GNUTLS
-from imagesmith.trace.rules.gtk import GDK_PIXBUF, GIO, GTK
-from imagesmith.trace.rules.interpreters import INTERPRETERS
-from imagesmith.trace.rules.java import JAVA
-from imagesmith.trace.rules.kerberos import KERBEROS
-from imagesmith.trace.rules.libgcc import LIBGCC
-from imagesmith.trace.rules.libidn2 import LIBIDN2
-from imagesmith.trace.rules.locale import LOCALE
-from imagesmith.trace.rules.nss import NSS
-from imagesmith.trace.rules.openssl import OPENSSL
-from imagesmith.trace.rules.p11_kit import P11_KIT
-from imagesmith.trace.rules.pam import PAM
-from imagesmith.trace.rules.perl import PERL, PERL_FULL
-from imagesmith.trace.rules.python import PYTHON
-from imagesmith.trace.rules.qt import QT
+from imagesmith.trace.rules.desktop.fontconfig import FONTCONFIG
+from imagesmith.trace.rules.desktop.gtk import GDK_PIXBUF, GIO, GTK
+from imagesmith.trace.rules.desktop.qt import QT
+from imagesmith.trace.rules.languages.interpreters import INTERPRETERS
+from imagesmith.trace.rules.languages.java import JAVA
+from imagesmith.trace.rules.languages.perl import PERL, PERL_FULL
+from imagesmith.trace.rules.languages.python import PYTHON
+from imagesmith.trace.rules.libc.gconv import GCONV
+from imagesmith.trace.rules.libc.gettext import GETTEXT
+from imagesmith.trace.rules.libc.locale import LOCALE
+from imagesmith.trace.rules.libc.nss import NSS
+from imagesmith.trace.rules.libc.terminfo import TERMINFO
+from imagesmith.trace.rules.libc.zones import ZONES
+from imagesmith.trace.rules.loading.children import CHILDREN
+from imagesmith.trace.rules.loading.dlopen import DLOPEN
+from imagesmith.trace.rules.loading.dlopen_strings import DLOPEN_STRINGS
+from imagesmith.trace.rules.loading.files import FILES
+from imagesmith.trace.rules.loading.libgcc import LIBGCC
+from imagesmith.trace.rules.loading.libidn2 import LIBIDN2
 from imagesmith.trace.rules.rule import Rule
-from imagesmith.trace.rules.sasl import SASL
-from imagesmith.trace.rules.terminfo import TERMINFO
-from imagesmith.trace.rules.zones import ZONES
+from imagesmith.trace.rules.security.ca import CA
+from imagesmith.trace.rules.security.gnutls import GNUTLS
+from imagesmith.trace.rules.security.kerberos import KERBEROS
+from imagesmith.trace.rules.security.openssl import OPENSSL
+from imagesmith.trace.rules.security.p11_kit import P11_KIT
+from imagesmith.trace.rules.security.pam import PAM
+from imagesmith.trace.rules.security.sasl import SASL
 
 RULES: Final[tuple[Rule, ...]] = (
     DLOPEN,

@@ -1,0 +1,1 @@
+"""Rules about interpreters and their libraries."""

@@ -1,0 +1,1 @@
+"""Rules about the C library: names, charsets, locales, time zones, terminals."""

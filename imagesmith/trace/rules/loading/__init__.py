@@ -1,0 +1,1 @@
+"""Rules near the loader: what programs load and start by name."""

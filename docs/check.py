@@ -3,8 +3,9 @@
 Promises that links and anchors lead somewhere, that every command shown exists
 with its options, that help blocks are what `--help` prints at 80 columns, and
 that the tables marked `<!-- table: NAME -->` list exactly what the code has: no
-code, key or rule is missing and none is invented.  Prints one line a problem and
-exits with 1 if there is any.  `--update` rewrites the help blocks first.
+code, key or rule is missing and none is invented, and that the table of `sizes`
+is of the examples as they are.  Prints one line a problem and exits with 1 if there
+is any.  `--update` rewrites the help blocks first.
 
 What the tables must list is left to `vocabulary`, what the words around them say
 to readers.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import attrs
 import click
+import sizes
 import vocabulary
 
 from imagesmith import errors
@@ -277,6 +279,7 @@ def check(root: Path) -> list[Problem]:
             *shown(found, known),
             *helps(found, known),
             *tables(found, vocabulary.truth(Path(errors.__file__).parent.parent)),
+            *(Problem("docs/sizes.md", 1, problem) for problem in sizes.problems(root)),
         }
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from types import ModuleType
 
 import click
 import pytest
+from builders.pages import script
 
 from imagesmith.trust.verdict import Reason
 
@@ -22,16 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module", name="check")
 def _check() -> Iterator[ModuleType]:
     """Lend docs/check.py as a module."""
-    names = ("vocabulary", "check")
-    for name in names:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    yield sys.modules["check"]
-    for name in names:
-        del sys.modules[name]
+    with script("vocabulary", "sizes", "check") as check:
+        yield check
 
 
 @pytest.fixture(scope="module", name="known")

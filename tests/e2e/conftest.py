@@ -77,6 +77,25 @@ def plain(curl: Image, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session")
+def layered(curl: Image) -> Image:
+    """Return `curl` once more, its packages in layers of their own, for tools that know no zstd."""
+    made = curl.copy(curl.shell.directory / "layered")
+    for document in (made.manifest, made.manifest.with_name("manifest.toml.asc")):
+        document.unlink()
+    recipe = made.directory / "recipe.toml"
+    text = recipe.read_text().replace('name = "curl"', 'name = "layered"')
+    packing = 'layers = "package"\ncompression = "gzip"'
+    recipe.write_text(text.replace("[image]\n", f"[image]\n{packing}\n"))
+    return made.lock()
+
+
+@pytest.fixture(scope="session")
+def layered_archive(layered: Image) -> Path:
+    """Return the archive of that for amd64."""
+    return layered.build(layered.shell.directory / "layered.tar", "--arch", "amd64")
+
+
+@pytest.fixture(scope="session")
 def python(shell: Shell) -> Image:
     """Return an image of nothing but Python as it is asked for, locked for two architectures."""
     wanted = ("--package", "python3", "--seed", "/usr/bin/python3")

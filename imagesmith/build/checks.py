@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import attrs
 
@@ -29,7 +30,17 @@ from imagesmith.model.canonical import Json
 from imagesmith.oci.image import Image
 from imagesmith.rootfs.effects.configured import Configured
 from imagesmith.rootfs.overlay import Overlay
-from imagesmith.sandbox import calls, checking, expect, launch, platform, refusal, strace
+from imagesmith.sandbox import (
+    calls,
+    checking,
+    expect,
+    holder,
+    inside,
+    launch,
+    platform,
+    refusal,
+    strace,
+)
 from imagesmith.sandbox.absent import Absent, absent
 from imagesmith.sandbox.accesses import Access, accesses
 from imagesmith.sandbox.checking import Failure, Stage
@@ -56,6 +67,7 @@ def obstacle(arch: Arch, host: Host) -> ImagesmithError | None:
     """Return what keeps this machine from running programs of an architecture, if anything does."""
     try:
         bwrap = launch.bubblewrap_of(host)
+        holder.programs(host)
         if not _is_native(arch, host):
             platform.emulator(_platform(arch), host.which)
     except (HostError, UsageError) as error:
@@ -139,7 +151,8 @@ def _checked(check: Check, stage: Stage, world: _World) -> Checked:
         seen = _accesses(check, failure, stage)
     except HostError as error:
         return Checked(arch=arch, check=check, failure=failure, untraced=error.message)
-    missed = absent(seen, world.whole.tree, world.whole.owners)
+    has = partial(inside.has, stage.image.root)
+    missed = absent(seen, world.whole.tree, world.whole.owners, has=has)
     return Checked(arch=arch, check=check, failure=failure, absent=missed)
 
 

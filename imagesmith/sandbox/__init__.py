@@ -14,8 +14,8 @@ to know what a program does: `calls` reads its log, `accesses` says which files 
 meant, `hits` which of a tree were used and how, and `observe` does it all for one run.
 
 `checking` runs a check of an image: `capture` keeps what its steps print, `expect` judges
-it, `scratch` and `network` are what they share, and `absent` says what a step that failed
-looked for in vain.
+it, `holder` has what they share, and `absent` says what a step that failed looked for in
+vain.
 
 `replay` remembers a start, so that the next one loads no more than itself,
 `bubblewrap` and `supervise`: starting an image again costs little more than

@@ -12,7 +12,7 @@ import selectors
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import attrs
 
@@ -25,8 +25,6 @@ MAX_OUTPUT = 4 * 1024 * 1024
 _PIECE = 65536
 _PATIENCE = 0.02
 """Seconds between two looks at what no descriptor tells."""
-_LAST_WAIT = 10
-"""Seconds that the kernel gets to take a killed sandbox apart."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -49,15 +47,24 @@ class Running:
     _init_watch: int | None = None
 
     def watch(self) -> None:
-        """Find the first process of the sandbox, which is told of before it may go on."""
+        """Find the first process of the sandbox, which is told of before it may go on.
+
+        It may be gone by then: what cannot be mounted ends it.
+        """
         self._init = supervise.first_process(_line(self._reports))
-        if self._init:
-            self._init_watch = os.pidfd_open(self._init)
+        try:
+            self._init_watch = os.pidfd_open(self._init) if self._init else None
+        except ProcessLookupError:
+            self._init = 0
 
     @property
     def printed(self) -> bytes:
         """Both streams, one after the other."""
         return self.stdout + self.stderr
+
+    def has_printed(self, text: bytes) -> bool:
+        """Say whether a text is on one of the streams: where one ends, no line goes on."""
+        return text in self.stdout or text in self.stderr
 
     @property
     def descriptors(self) -> Collection[int]:
@@ -93,7 +100,7 @@ class Running:
         """Kill everything in the sandbox, if anything is left, and wait until it is gone."""
         if self.status is None:
             if self._init_watch is not None:
-                _kill(self._init_watch)
+                supervise.kill(self._init_watch)
             os.kill(self._process, signal.SIGKILL)
             self._reap(0)
         for descriptor in self._pipes:
@@ -111,15 +118,6 @@ class Running:
         if self._init_watch is not None:
             os.close(self._init_watch)
             self._init_watch = None
-
-
-def _kill(watch: int) -> None:
-    """Kill the first process of a sandbox and wait for it, which takes all others with it."""
-    with suppress(ProcessLookupError):
-        signal.pidfd_send_signal(watch, signal.SIGKILL)
-    with selectors.DefaultSelector() as selector:
-        selector.register(watch, selectors.EVENT_READ)
-        selector.select(_LAST_WAIT)
 
 
 def _listening(process: int, table: str) -> Iterator[int]:

@@ -1,7 +1,7 @@
 """One check of an image, run: its steps one after the other, in a small world of their own.
 
-The world is a scratch directory in place of all that may be written to, and a network
-that is but a loopback interface.  What the steps see of the image is read-only, as
+The world is memory in place of all that may be written to, and a network that is but a
+loopback interface (`holder`).  What the steps see of the image is read-only, as
 `run` has it.  Whatever happens, nothing of it is left when the check is over.
 """
 
@@ -14,12 +14,12 @@ import attrs
 
 from imagesmith.errors import HostError, ProgramNotFound, ProgramRefused, UsageError
 from imagesmith.manifest.sections import Check, Step
-from imagesmith.sandbox import capture, expect, launch, network, scratch
+from imagesmith.sandbox import capture, expect, holder, launch
 from imagesmith.sandbox.capture import Running
+from imagesmith.sandbox.holder import Held
 from imagesmith.sandbox.launch import Host, Launch
 from imagesmith.sandbox.lending import Exported
 from imagesmith.sandbox.program import Asked
-from imagesmith.sandbox.scratch import Scratch
 
 EMULATED = 10
 """How much longer a step may take where an emulator runs it."""
@@ -78,14 +78,12 @@ def run(check: Check, stage: Stage, *, through: Through = plainly) -> Failure | 
     HostError where this machine cannot; whatever else keeps a program from starting is a failure.
     """
     with ExitStack() as stack:
-        shared = stack.enter_context(scratch.made())
-        several = len(check.steps) > 1
+        shared = stack.enter_context(holder.held(stage.host))
         course = _Course(
             stage=stage,
             writable=check.writable,
-            scratch=shared,
+            shared=shared,
             hosts=shared.file("hosts", _HOSTS),
-            entering=stack.enter_context(network.shared(stage.host)) if several else (),
             through=through,
         )
         try:
@@ -101,10 +99,9 @@ class _Course:
 
     stage: Stage
     writable: tuple[str, ...]
-    scratch: Scratch
+    shared: Held
     hosts: str
     """A file with what /etc/hosts is to say."""
-    entering: Sequence[str]
     through: Through
     background: list[_Step] = attrs.field(factory=list, init=False)
     """What was started and is to run until the end."""
@@ -130,20 +127,19 @@ class _Course:
         assert tree is not None, "whoever makes a stage knows what the checks ask for"
         try:
             asked = _asked(step, self.stage.image, self.writable, self.hosts)
-            prepared = launch.prepare(tree, asked, self.stage.host, shared=self.scratch.directory)
+            prepared = launch.prepare(tree, asked, self.stage.host, shared=self.shared)
         except (ProgramRefused, UsageError) as error:
             sought = error.sought if isinstance(error, ProgramNotFound) else ()
             raise _Failed(Failure(step=index, problem=error.message, sought=sought)) from None
-        options = ("--share-net", *prepared.options) if self.entering else prepared.options
-        words = (*self.through(index), *self.entering, *prepared.through)
-        return prepared._replace(options=options, through=words)
+        words = (*self.through(index), *self.shared.entering, *prepared.through)
+        return prepared._replace(options=("--share-net", *prepared.options), through=words)
 
     def _await_ready(self, begun: _Step) -> None:
         """Wait until a background step is ready for others."""
         step, running = begun.step, begun.running
 
         def is_ready() -> bool:
-            told = step.ready.encode() in running.printed
+            told = running.has_printed(step.ready.encode())
             return told and (step.port is None or running.listens_on(step.port))
 
         seconds = step.timeout * self.stage.patience

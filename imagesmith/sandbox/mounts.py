@@ -1,6 +1,6 @@
 """What a program sees: the image's root read-only, and where it may write, memory.
 
-Or directories of the host instead of memory, for programs that share them.
+Or directories that it shares with other programs (`holder`), instead of memory.
 
 A mount needs a place to be mounted on, and nothing is ever created in an
 exported root, which others lend at the same time.  So a directory in which one is
@@ -11,9 +11,9 @@ place, with everything the image has in it mounted back, read-only.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from imagesmith.sandbox import inside
 
@@ -35,8 +35,14 @@ class Bind(NamedTuple):
     writable: bool
 
 
-Shared = Callable[[str, int], str]
-"""Gives the directory of the host that stands for a writable one, by image path and mode."""
+class Shared(Protocol):
+    """Directories that stand for writable ones, by image path, in place of memory."""
+
+    def directory(self, path: str, mode: int) -> str:
+        """Return where the one for `path` lies, made with a mode if it is new."""
+
+    def link(self, path: str, name: str, target: str) -> None:
+        """Make a symbolic link in the one for `path`, unless something lies there."""
 
 
 def options(
@@ -54,7 +60,7 @@ def options(
     yield from ("--ro-bind", root, "/")
     for path in sorted(opened | scratch):
         if shared and path in scratch:
-            yield from _share(root, path, shared(path, scratch[path]))
+            yield from _share(root, path, shared, scratch[path])
         else:
             yield from _open(root, path, (opened | scratch)[path])
     yield from ("--proc", "/proc", "--dev", "/dev")
@@ -86,14 +92,14 @@ def _open(root: str, path: str, mode: int) -> Iterator[str]:
             yield from ("--ro-bind", child.path, place)
 
 
-def _share(root: str, path: str, directory: str) -> Iterator[str]:
-    """Mount a directory of the host with what the image has there; links lie in it themselves."""
-    yield from ("--bind", directory, path)
+def _share(root: str, path: str, shared: Shared, mode: int) -> Iterator[str]:
+    """Mount a shared directory with what the image has there; links lie in it themselves."""
+    yield from ("--bind", shared.directory(path, mode), path)
     for child, place in _children(root, path):
-        if not child.is_symlink():
+        if child.is_symlink():
+            shared.link(path, child.name, os.readlink(child.path))
+        else:
             yield from ("--ro-bind", child.path, place)
-        elif not os.path.lexists(f"{directory}/{child.name}"):
-            os.symlink(os.readlink(child.path), f"{directory}/{child.name}")
 
 
 def _children(root: str, path: str) -> Iterator[tuple[os.DirEntry[str], str]]:

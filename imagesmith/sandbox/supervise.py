@@ -30,6 +30,8 @@ PASSED_ON = (
 
 _PATIENCE = 0.002
 """Seconds between two looks for a program that is about to start."""
+_LAST_WAIT = 10
+"""Seconds that the kernel gets to take a killed sandbox apart."""
 
 
 class NotStarted(Exception):
@@ -69,6 +71,22 @@ def first_process(report: bytes) -> int:
     """
     digits = report.partition(b'"child-pid": ')[2].partition(b",")[0].rstrip(b" }\n")
     return int(digits) if digits.isdigit() else 0
+
+
+def kill(watch: int) -> None:
+    """Kill the first process of a sandbox, by a pidfd of it, and wait until it is gone.
+
+    It takes all others with it.
+    """
+    import select
+
+    try:
+        signal.pidfd_send_signal(watch, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    ended = select.poll()
+    ended.register(watch, select.POLLIN)
+    ended.poll(_LAST_WAIT * 1000)
 
 
 class _Inbox:

@@ -126,6 +126,7 @@ int main(int argc, char **argv) {
     if (!strcmp(verb, "list")) return listing(first);
     if (!strcmp(verb, "show")) return show(first);
     if (!strcmp(verb, "make")) return make(first);
+    if (!strcmp(verb, "link")) return symlink(first, argv[3]) ? errno : 0;
     if (!strcmp(verb, "mode")) return mode(first);
     if (!strcmp(verb, "wait")) return waits(argc - 2, argv + 2);
     if (!strcmp(verb, "connect")) return connects(atoi(first));

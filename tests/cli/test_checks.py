@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from builders.checked import GREETING, including, world
-from builders.sandbox import bubblewrap
+from builders.sandbox import bubblewrap, program
 from builders.shell import Shell
 from builders.world import World
 
@@ -119,8 +119,7 @@ def test_failures_of_all_checks_are_told(tmp_path: Path) -> None:
         '[[check]]\nname = "one"\n[[check.step]]\nargs = ["words"]\n'
         '[[check.step]]\nargs = ["echo"]\nstdin = "a\\nb"\nstatus = 1\n'
         '[[check]]\nname = "two"\ntree = "full"\ncommand = ["/usr/bin/client", "show", "/none"]\n'
-        '[[check]]\nname = "three"\ncommand = ["/usr/bin/client"]\n'
-        '[[check]]\nname = "four"\narchitectures = ["arm64"]\nargs = ["exit", "1"]\n',
+        '[[check]]\nname = "three"\ncommand = ["/usr/bin/client"]\n',
     )
     said = made.run("lock", str(made.image))
 
@@ -147,6 +146,17 @@ def test_an_include_is_good_for_every_architecture(tmp_path: Path) -> None:
 
     assert f'include = ["{path}"]  # opened; of hello' in said[0]
     assert 'include = ["/usr/lib/*/hello/plugin"]  # opened; of hello' in said[1]
+
+
+def test_an_include_names_something_on_every_architecture(tmp_path: Path) -> None:
+    """The error says on which it does not; `[trace.ARCH]` is for single ones."""
+    made = world(tmp_path, "", "amd64", "arm64")
+    path = "/usr/lib/x86_64-linux-gnu/hello/plugin"
+    including(made, path)
+    said = made.run("lock", str(made.image))
+
+    assert said.status == 2
+    assert f"trace.include: include {path}: no such path in the packages for arm64" in said.err
 
 
 def test_many_paths_are_cut(tmp_path: Path) -> None:
@@ -178,34 +188,61 @@ def test_a_host_without_sandboxes_is_warned_about(
     )
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("lacking", "advice"),
+    [
+        ("nsenter", "nsenter: is not installed; apt-get install util-linux"),
+        ("cat", "cat: is not installed; apt-get install coreutils"),
+    ],
+)
+def test_a_host_without_what_checks_share_is_warned_about_too(
+    lacking: str, advice: str, greeter: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one without bubblewrap is, before any check is run."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, package in (("bwrap", "bubblewrap"), ("nsenter", "util-linux"), ("cat", "coreutils")):
+        if name != lacking:
+            (folder / name).symlink_to(program(name, package))
+    monkeypatch.setenv("PATH", str(folder))
+    locked = greeter.ok("lock", str(greeter.image))
+
+    assert locked.err.splitlines()[0] == f"warning: checks of amd64 not run: {advice}"
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
+)
 def test_an_interrupted_check_leaves_nothing(number: int, status: int, tmp_path: Path) -> None:
     """No process, no file, no manifest."""
     bubblewrap()
     made = world(
         tmp_path / "world",
         '[[check]]\nname = "x"\n[[check.step]]\nargs = ["listen", "4711"]\nbackground = true\n'
-        'port = 4711\n[[check.step]]\nargs = ["make", "/tmp/made"]\n'
+        'port = 4711\n[[check.step]]\nargs = ["make", "/tmp/' + tmp_path.name + '"]\n'
         '[[check.step]]\nargs = ["wait"]\n',
     )
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     shell = Shell(tmp_path, made.root / "store")
-    settings = {"IMAGESMITH_CONFIG": str(made.root / "config.toml"), "TMPDIR": str(scratch)}
+    settings = {"IMAGESMITH_CONFIG": str(made.root / "config.toml"), "TMPDIR": str(temporary)}
     with subprocess.Popen(
         (sys.executable, "-m", "imagesmith", "lock", str(made.image)),
         env={**shell.environment, **settings},
         stderr=subprocess.DEVNULL,
         preexec_fn=_listening,  # noqa: PLW1509 - pytest has one thread here
     ) as started:
-        while not (waiting := _probes(scratch)):
+        while not (waiting := _probes(made.root.parent.name)):
             time.sleep(0.02)
         os.kill(started.pid, number)
         assert started.wait(60) == status
 
     assert waiting
-    assert _probes(scratch) == []
-    assert list(scratch.iterdir()) == []
+    while number == signal.SIGKILL and _probes(made.root.parent.name):
+        time.sleep(0.02)  # the kernel kills one after the other
+    assert _probes(made.root.parent.name) == []
+    assert list(temporary.iterdir()) == []
     assert not made.manifest.exists()
 
 
@@ -215,17 +252,14 @@ def _listening() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _probes(scratch: Path) -> list[str]:
-    """Return the waiting programs whose /tmp lies in a directory, once a file is in it."""
-    if not list(scratch.glob("*/*/made")):
-        return []
+def _probes(name: str) -> list[str]:
+    """Return the waiting programs in whose /tmp there is a file with a name."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
             words = (place / "cmdline").read_bytes().split(b"\0")
-            mounts = (place / "mountinfo").read_text()
+            if words[1:2] == [b"wait"] and (place / "root/tmp" / name).exists():
+                found.append(place.name)
         except OSError:
             continue
-        if words[1:2] == [b"wait"] and str(scratch) in mounts:
-            found.append(place.name)
     return found

@@ -13,7 +13,7 @@ from builders.sandbox import bubblewrap
 
 from imagesmith.cli import running
 from imagesmith.model.config import ImageConfig
-from imagesmith.sandbox import capture, launch, network
+from imagesmith.sandbox import capture, holder, launch
 from imagesmith.sandbox.launch import Launch
 from imagesmith.sandbox.program import Asked
 from imagesmith.store import Store
@@ -58,27 +58,40 @@ def test_what_has_ended_stays_so(words: Launch) -> None:
 
 
 def test_a_sandbox_that_cannot_be_started_leaves_nothing(words: Launch) -> None:
-    """No descriptor, be it of a program or of a network."""
+    """No descriptor, be it of a program or of what several share."""
     poor = HOST._replace(which=lambda name: "/none" if name == "bwrap" else HOST.which(name))
     before = descriptors()
     with pytest.raises(FileNotFoundError), capture.started(words._replace(bwrap="/none")):
         raise AssertionError
-    with pytest.raises(FileNotFoundError), network.shared(poor):
+    with pytest.raises(FileNotFoundError), holder.held(poor):
         raise AssertionError
 
     assert descriptors() == before
 
 
-def test_a_report_of_a_process_that_is_none_ends_the_sandbox(words: Launch, tmp_path: Path) -> None:
-    """Nothing is left of it."""
+def test_a_sandbox_whose_first_process_is_gone_is_ended(words: Launch, tmp_path: Path) -> None:
+    """It died of a mount before anybody could look; nothing is left of bubblewrap."""
     odd = tmp_path / "bwrap"
     odd.write_text("#!/bin/bash\necho '{ \"child-pid\": 99999999 }' >&$4\nexec sleep 100\n")
     odd.chmod(0o755)
     before = descriptors()
-    with (
-        pytest.raises(OSError, match=r"process|argument"),
-        capture.started(words._replace(bwrap=str(odd))),
-    ):
+    with capture.started(words._replace(bwrap=str(odd))) as begun:
+        begun.signal(signal.SIGTERM)
+        is_listening = begun.listens_on(80)
+
+    assert (begun.status, is_listening) == (128 + signal.SIGKILL, False)
+    assert descriptors() == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_report_that_names_no_process_ends_the_sandbox(words: Launch, tmp_path: Path) -> None:
+    """Whatever goes wrong in between, nothing is left of it."""
+    odd = tmp_path / "bwrap"
+    odd.write_text(f"#!/bin/bash\necho '{{ \"child-pid\": {2**40} }}' >&$4\nexec sleep 100\n")
+    odd.chmod(0o755)
+    before = descriptors()
+    with pytest.raises(OverflowError), capture.started(words._replace(bwrap=str(odd))):
         raise AssertionError
 
     assert descriptors() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,6 +168,28 @@ class TestSeveralSteps:
 
         assert failure(stage, *made, *seen, listed, linked, writable=writable) is None
         assert failure(stage, step("list", "/home/app", output="")) is None
+
+    def test_no_link_leads_the_next_sandbox_to_the_host(self, stage: Stage, tmp_path: Path) -> None:
+        """Where bubblewrap would make a file, to mount one of the packages on it.
+
+        It has the host's root at /oldroot until the sandbox has one of its own.
+        """
+        full = tmp_path / "full"
+        shutil.copytree(stage.image.root, full, symlinks=True)
+        (full / "srv" / "kept" / "more").write_text("")
+        wide = attrs.evolve(stage, full=stage.image._replace(root=str(full)))
+        target = tmp_path / "made on the host"
+        found = failure(
+            wide,
+            step("link", f"/oldroot{target}", "/srv/kept/more"),
+            step("words", tree="full"),
+            writable=("/srv/kept",),
+        )
+
+        assert found is not None
+        assert found.step == 1
+        assert "Read-only file system" in found.tail[-1]
+        assert not target.exists()
 
     def test_what_the_image_has_stays_read_only(self, stage: Stage) -> None:
         """EROFS, where it is not writable, and for its files where it is."""

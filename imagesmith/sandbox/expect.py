@@ -27,13 +27,17 @@ def problem(step: Step, ended: Running, *, stop: int) -> str:
     if step.output is not None and ended.stdout != step.output.encode():
         return f"stdout is {quoted(ended.stdout)}, expected {quoted(step.output.encode())}"
     for text in step.contains:
-        if text.encode() not in ended.printed:
+        if not ended.has_printed(text.encode()):
             return f"expected to print {quoted(text.encode())}, printed {quoted(ended.printed)}"
     for pattern in step.matches:
-        if not re.search(pattern, ended.printed.decode(errors="replace"), re.MULTILINE):
+        if not any(_has(pattern, stream) for stream in (ended.stdout, ended.stderr)):
             shown = quoted(ended.printed)
             return f"expected to print what matches {pattern!r}, printed {shown}"
     return ""
+
+
+def _has(pattern: str, stream: bytes) -> bool:
+    return bool(re.search(pattern, stream.decode(errors="replace"), re.MULTILINE))
 
 
 def spelled_status(status: int) -> str:

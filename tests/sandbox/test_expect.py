@@ -39,6 +39,16 @@ def test_what_is_expected_is_no_problem(step: Step) -> None:
     assert wrong(step) == ""
 
 
+def test_each_stream_is_looked_at_for_itself() -> None:
+    """The start of stderr is the start of a line, and no end of stdout's last one."""
+    ended = attrs.evolve(ENDED, stdout=b"listen", stderr=b"ing failed")
+    joined = (Step(contains=("listening",)), Step(matches=("listening",)))
+
+    assert expect.problem(Step(matches=("^ing",)), ended, stop=15) == ""
+    assert [bool(expect.problem(step, ended, stop=15)) for step in joined] == [True, True]
+    assert not ended.has_printed(b"listening")
+
+
 @pytest.mark.parametrize(
     ("step", "status", "problem"),
     [

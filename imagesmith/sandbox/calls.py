@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -102,6 +103,8 @@ class Strange(NamedTuple):
 
 Event = Call | Ended | Renamed | Strange
 
+_REMEMBERED = 4096
+"""Lines that are read once: who waits for a file asks for it again and again."""
 _LINE = re.compile(r"([0-9]+) +(.*)\Z")
 _CALL = re.compile(r"([a-z][a-z0-9_]*)\((.*)\) += (\?|-?[0-9]\w*(?:<[^<>]*>)?)(?: ?(.*))?\Z")
 _UNFINISHED = re.compile(r"(.*?) ?<(?:unfinished|pid changed to ([0-9]+)) \.\.\.>\Z")
@@ -155,6 +158,7 @@ def _whole(process: int, text: str, pending: dict[int, str]) -> str | None:
     return begun + resumed[2] if begun.startswith(f"{resumed[1]}(") else None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _call(process: int, text: str) -> Call | Strange:
     match = _CALL.match(text)
     if match is None or match[1] not in NAMES:

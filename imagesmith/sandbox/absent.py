@@ -8,8 +8,9 @@ least.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 
 import attrs
@@ -47,18 +48,27 @@ class Absent:
 
 
 def absent(
-    accesses: Iterable[Access], full: Tree, owners: Mapping[str, tuple[str, ...]]
+    accesses: Iterable[Access],
+    full: Tree,
+    owners: Mapping[str, tuple[str, ...]],
+    *,
+    has: Callable[[str], bool],
 ) -> tuple[Absent, ...]:
-    """Return what was looked for in vain and is in the `full` tree, the most telling first."""
+    """Return what was looked for in vain and is in the `full` tree, the most telling first.
+
+    `has` says whether the image has something at a path.
+    """
     ranked: dict[str, tuple[tuple[bool, bool, int], Absent]] = {}
     for position, access in enumerate(accesses):
-        path = _path(access, full)
-        if path is None:
+        lies = _lies(access, full, has)
+        if lies is None:
             continue
-        rank = (bool(_USUAL.match(path)), access.kind not in _WANTED, -position)
-        found = Absent(path=path, how=_WORDS[access.kind], packages=_packages(path, owners))
-        known = ranked.get(path)
-        ranked[path] = known if known and known[0] < rank else (rank, found)
+        real, path = lies
+        rank = (bool(_USUAL.match(real)), access.kind not in _WANTED, -position)
+        found = Absent(path=path, how=_WORDS[access.kind], packages=_packages(real, owners))
+        known_rank, known = ranked.get(real, (rank, found))
+        rank, best = (known_rank, known) if known_rank < rank else (rank, found)
+        ranked[real] = rank, attrs.evolve(best, path=real) if real == known.path else best
     return tuple(found for _, found in sorted(ranked.values(), key=itemgetter(0)))
 
 
@@ -71,16 +81,29 @@ def _packages(path: str, owners: Mapping[str, tuple[str, ...]]) -> tuple[str, ..
     return tuple(sorted({name for names in below for name in names}))
 
 
-def _path(access: Access, full: Tree) -> str | None:
-    """Return where in the full tree lies what was looked for; None unless it was in vain.
+def _lies(access: Access, full: Tree, has: Callable[[str], bool]) -> tuple[str, str] | None:
+    """Return where in the full tree lies what was looked for, and as what to include it.
 
-    A link at the end is not followed: whoever includes it gets what it leads to as well.
+    None unless it was looked for in vain.  A link at the end is not followed: whoever
+    includes it gets what it leads to as well.  So it is with links on the way, which
+    stay in what is to be included where the image lacks them.
     """
-    found = resolve(full, access.path)
-    if access.error not in _ABSENT or not isinstance(found, Found):
+    if access.error not in _ABSENT:
         return None
-    path = access.path.rstrip("/")
-    above, name = resolve(full, parent(path or "/")), path.rpartition("/")[2]
+    sought = _sought(access, full, has)
+    found = resolve(full, sought)
+    if not isinstance(found, Found):
+        return None
+    above, name = resolve(full, parent(sought)), sought.rpartition("/")[2]
     if not isinstance(above, Found) or name in ("", ".", ".."):
-        return found.path
-    return f"{above.path.rstrip('/')}/{name}"
+        return found.path, found.path
+    real = f"{above.path.rstrip('/')}/{name}"
+    is_linked = not has(parent(sought)) and ".." not in sought.split("/")
+    return real, posixpath.normpath(sought) if is_linked else real
+
+
+def _sought(access: Access, full: Tree, has: Callable[[str], bool]) -> str:
+    """Return the path that was missing: for a file to be made, that of its directory."""
+    path = access.path.rstrip("/") or "/"
+    is_new = access.kind == calls.WRITE and not isinstance(resolve(full, path), Found)
+    return parent(path) if is_new and not has(parent(path)) else path

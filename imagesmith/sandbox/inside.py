@@ -65,6 +65,14 @@ def located(root: str, path: str) -> str:
     return root + resolved(root, path).rstrip("/")
 
 
+def has(root: str, path: str) -> bool:
+    """Say whether something lies where an image path leads to."""
+    try:
+        return os.path.lexists(located(root, path))
+    except OSError:
+        return False  # links that go on for too long
+
+
 def account(root: str, user: str) -> Account:
     """Return whom a config's `User` means: `NAME|UID[:GROUP|GID]`, root if it is empty.
 

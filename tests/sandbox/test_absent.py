@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from imagesmith.model.tree import Directory, Entry, File, Symlink, Tree
 from imagesmith.sandbox.absent import Absent, absent
@@ -20,13 +20,18 @@ FILES: Mapping[str, Entry] = {
     "/usr/share/x": Directory(),
     "/usr/share/x/a": File.of(b"a"),
     "/usr/share/x/b": File.of(b"b"),
+    "/run": Directory(),
+    "/run/server": Directory(),
+    "/var": Directory(),
+    "/var/run": Symlink(target="/run"),
 }
+DIRECTORIES = ("/", "/lib", "/usr", "/usr/lib", "/usr/share", "/usr/share/x", "/var")
 OWNERS = {"/usr/share/x/a": ("x", "y"), "/usr/share/x/b": ("x",), "/usr/lib/plugin.so": ("p",)}
 
 
-def found(*accesses: Access) -> tuple[Absent, ...]:
-    """Hold accesses against a small tree."""
-    return absent(accesses, Tree(FILES), OWNERS)
+def found(*accesses: Access, image: Collection[str] = DIRECTORIES) -> tuple[Absent, ...]:
+    """Hold accesses against a small tree, and an image that has some paths of it."""
+    return absent(accesses, Tree(FILES), OWNERS, has=image.__contains__)
 
 
 def test_only_what_packages_have_is_named() -> None:
@@ -85,3 +90,25 @@ def test_a_path_is_spelled_as_a_recipe_includes_it() -> None:
         Absent(path="/usr/share", how="listed", packages=("x", "y")),
         Absent(path="/usr/lib/plugin.so", how="opened", packages=("p",)),
     )
+
+
+def test_what_is_to_be_made_needs_a_directory() -> None:
+    """Named where packages have it and the image has not; a file that is new is nowhere."""
+    made = Access("/run/server/lock", "write", "ENOENT")
+
+    assert [each.path for each in found(made)] == ["/run/server"]
+    assert found(made, image=("/run", "/run/server")) == ()
+    assert found(Access("/run/server/lock", "open", "ENOENT")) == ()
+    assert found(Access("/run/other/lock", "write", "ENOENT")) == ()
+
+
+def test_a_link_on_the_way_that_the_image_lacks_stays_in_the_path() -> None:
+    """Whoever includes the path gets the link with it."""
+    made = Access("/var/run/server/lock", "write", "ENOENT")
+    opened = Access("/lib/plugin.so", "open", "ENOENT")
+
+    assert [each.path for each in found(made, opened, image=("/var",))] == [
+        "/lib/plugin.so",
+        "/var/run/server",
+    ]
+    assert [each.path for each in found(opened, image=("/var", "/lib"))] == ["/usr/lib/plugin.so"]

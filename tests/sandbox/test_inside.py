@@ -59,6 +59,15 @@ def test_links_are_followed_inside(path: str, expected: str, root: Path) -> None
     assert inside.resolved(str(root), path) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/bin", True), ("/up/passwd", True), ("/abs/none", False), ("/loop", False), ("/", True)],
+)
+def test_what_is_there_is_there_through_links(path: str, *, expected: bool, root: Path) -> None:
+    """A link that leads round in a circle leads nowhere."""
+    assert inside.has(str(root), path) is expected
+
+
 def test_links_do_not_go_on_for_ever(root: Path) -> None:
     """As the kernel has it."""
     with pytest.raises(OSError, match="Too many levels of symbolic links"):

@@ -153,6 +153,7 @@ def _read(root: Table) -> Manifest:
         raise expect.error("index", "expected exactly if there are several architectures")
     expect.end()
     recipes.check_user(root, manifest.image.config.user, manifest.rootfs)
+    recipes.check_architectures(root, architectures, manifest.rootfs.declared, manifest.checks)
     return manifest
 
 

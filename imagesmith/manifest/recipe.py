@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
 import attrs
@@ -12,6 +12,7 @@ from imagesmith.manifest import table as toml
 from imagesmith.manifest.sections import (
     Acknowledged,
     Check,
+    Declared,
     ImageSection,
     RootfsSection,
     RuntimeSection,
@@ -104,8 +105,25 @@ def parse(text: bytes, *, document: str) -> Recipe:
         checks=checks.read_checks(root),
     )
     check_user(root, recipe.image.config.user, recipe.rootfs)
+    check_architectures(root, architectures, recipe.rootfs.declared, recipe.checks)
     root.end()
     return recipe
+
+
+def check_architectures(
+    root: Table, known: Collection[Arch], declared: Declared, checked: Iterable[Check]
+) -> None:
+    """Refuse what is for an architecture that the document is not about: nobody would miss it."""
+    conditions = [
+        *(("rootfs", each.path, each.architectures) for each in declared),
+        *(("check", each.name, each.architectures) for each in checked),
+    ]
+    names = [arch.debian for arch in known]
+    for place, what, wanted in conditions:
+        for other in {*wanted}.difference(names):
+            hint = f"the document is about {', '.join(names)}"
+            problem = f"{what} is for {other}, not one of the architectures"
+            raise root.error(place, problem, hint=hint)
 
 
 def _read_valid_days(root: Table) -> int | None:

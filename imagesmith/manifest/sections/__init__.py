@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from imagesmith.manifest.sections.checks import Check, Step
 from imagesmith.manifest.sections.declared import Declared, DirectoryEntry, FileEntry, SymlinkEntry
-from imagesmith.manifest.sections.image import COMPRESSIONS, Compression, ImageSection
+from imagesmith.manifest.sections.image import COMPRESSIONS, Compression, ImageSection, LayerBudget
 from imagesmith.manifest.sections.rootfs import LD_SO_CACHES, LdSoCache, RootfsSection, User
 from imagesmith.manifest.sections.runtime import DLOPEN, Dlopen, RuntimeSection
 from imagesmith.manifest.sections.script import Acknowledged
@@ -27,6 +27,7 @@ __all__ = [
     "Dlopen",
     "FileEntry",
     "ImageSection",
+    "LayerBudget",
     "LdSoCache",
     "RootfsSection",
     "RuntimeSection",

@@ -14,7 +14,7 @@ from typing import TypeVar
 import attrs
 
 from imagesmith.manifest import table as toml
-from imagesmith.manifest.sections.words import architectures, image_path
+from imagesmith.manifest.sections.words import MAX_ID, architectures, image_path
 from imagesmith.manifest.table import Table
 from imagesmith.model.arch import Arch
 from imagesmith.model.tree import sort_key
@@ -24,6 +24,8 @@ MAX_CONTENT = 1024 * 1024
 MAX_MODE = 0o7777
 
 _NUMBER = re.compile(r"[0-9]{1,10}\Z")
+_DECIMAL = re.compile(r"(?=[4-7]..\Z)7*6*5*4*0*\Z")
+"""A mode that was meant in octal and is written in decimal, such as 644: nobody wants that."""
 _BESIDE = re.compile(
     r"(?!\.\.?(?:/|\Z))[^/\x00-\x1f\x7f]+(?:/(?!\.\.?(?:/|\Z))[^/\x00-\x1f\x7f]+)*\Z"
 )
@@ -209,14 +211,20 @@ def _mode(table: Table, default: int) -> int:
     mode = table.integer("mode", default)
     if mode > MAX_MODE:
         raise table.error("mode", f"expected at most 0o7777, got {mode:#o}", hint="write 0o644")
+    if _DECIMAL.match(str(mode)):
+        raise table.error("mode", f"{mode} is {mode:#o} in octal", hint=f"write 0o{mode}")
     return mode
 
 
 def _owner(table: Table, key: str, known: Collection[str]) -> str:
     name = table.string(key, "root")
-    if name not in known and not _NUMBER.match(name):
+    if name in known:
+        return name
+    if not _NUMBER.match(name):
         hint = "declare it: [rootfs] users = [{ name = …, uid = … }]"
         raise table.error(key, f"no such user: {name!r}", hint=hint)
+    if int(name) > MAX_ID:
+        raise table.error(key, f"expected at most {MAX_ID}")
     return name
 
 

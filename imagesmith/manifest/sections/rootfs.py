@@ -10,14 +10,12 @@ import attrs
 from imagesmith.manifest import table as toml
 from imagesmith.manifest.sections import declared
 from imagesmith.manifest.sections.declared import Declared
-from imagesmith.manifest.sections.words import choice, image_path
+from imagesmith.manifest.sections.words import MAX_ID, choice, image_path
 from imagesmith.manifest.table import Table
 from imagesmith.model.arch import Arch
 
 LdSoCache = Literal["auto", "always", "never"]
 LD_SO_CACHES: tuple[LdSoCache, ...] = ("auto", "always", "never")
-MAX_ID = 2**32 - 2
-"""The largest user or group id; the next one means "none" to the kernel."""
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
 

@@ -12,6 +12,8 @@ IMAGE_NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-
 """A repository name without a registry (OCI distribution-spec, "Pulling manifests")."""
 CONTROL = re.compile("[\x00-\x1f\x7f]")
 MAX_NAME = 128
+MAX_ID = 2**32 - 2
+"""The largest user or group id; the next one means "none" to the kernel."""
 
 _Choice = TypeVar("_Choice", bound=str)
 

@@ -92,6 +92,9 @@ def test_an_architecture_has_its_own_entries() -> None:
         ('file]]\npath = "/a"\nfrom = ""', "file[0].from: expected a file beside the recipe"),
         ('file]]\npath = "/a"\nbase64 = "?"', "file[0].base64: "),
         ('file]]\npath = "/a"\ntext = ""\nmode = 0o10000', "file[0].mode: expected at most 0o7777"),
+        ('file]]\npath = "/a"\ntext = ""\nmode = 644', "file[0].mode: 644 is 0o1204 in octal"),
+        ('directory]]\npath = "/a"\nmode = 755', "directory[0].mode: 755 is 0o1363 in octal"),
+        ('file]]\npath = "/a"\ntext = ""\nuser = "4294967295"', "file[0].user: expected at most"),
         ('file]]\npath = "/a"\ntext = ""\nuser = "x"', "file[0].user: no such user: 'x'"),
         ('file]]\npath = "/a"\ntext = ""\nowner = "x"', "file[0].owner: unknown key"),
         (
@@ -112,6 +115,16 @@ def test_a_mistake_is_named_with_its_place(entry: str, message: str) -> None:
 
     place = message if message.startswith(" ") else f".{message}"
     assert e.value.message.startswith(f"r.toml: rootfs{':' * place.startswith(' ')}{place}")
+
+
+def test_no_mode_in_use_is_taken_for_a_decimal_one() -> None:
+    """Those that people give to files and directories, set-id and sticky ones among them."""
+    usual = [0o600, 0o640, 0o644, 0o660, 0o664, 0o666, 0o700, 0o710, 0o711, 0o750, 0o755, 0o770]
+    special = [0o400, 0o440, 0o444, 0o500, 0o555, 0o775, 0o777, 0o1777, 0o2755, 0o2775, 0o4755]
+    for mode in (0, *usual, *special):
+        found = read(f'[[rootfs.directory]]\npath = "/a"\nmode = {mode:#o}\n')
+
+        assert found.directories[0].mode == mode
 
 
 def test_a_manifest_names_no_file_beside_it() -> None:

@@ -15,6 +15,7 @@ from imagesmith.model.tree import (
     same,
     sort_key,
 )
+from imagesmith.rootfs.declared import RECIPE
 from imagesmith.rootfs.overlay import Overlay
 
 
@@ -29,7 +30,7 @@ def assemble(overlay: Overlay, paths: Iterable[str], generated: Mapping[str, Ent
     for path, entry in generated.items():
         present = entries.get(path)
         if present is not None and not same(present, entry):
-            owner = ", ".join(overlay.owners.get(path, ()))
+            owner = ", ".join(overlay.owners.get(path, ())) or RECIPE
             problem = f"{describe(present)} against {describe(entry)}"
             raise OverlayConflict(path=path, first=owner, second="generated", problem=problem)
         entries[path] = entry

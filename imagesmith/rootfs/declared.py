@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import attrs
 
+from imagesmith.elf.root import LD_SO_CACHE
 from imagesmith.errors import OverlayConflict
 from imagesmith.manifest.sections import (
     Declared,
@@ -48,6 +49,8 @@ def declare(
     made = entries(section, facts=facts)
     if not made:
         return union
+    if LD_SO_CACHE in made and section.ld_so_cache == "always":
+        raise _conflict(union, LD_SO_CACHE, 'ld-so-cache = "always" makes one')
     replacing = {merged_path(each.path) for each in section.declared if each.replace}
     linked = {each.target for _, each in union.tree if isinstance(each, Hardlink)}
     for path, entry in made.items():
@@ -65,8 +68,16 @@ def declare(
 def entries(
     section: RootfsSection, *, facts: Callable[[memoryview], Facts | None]
 ) -> Mapping[str, Entry]:
-    """Return the declared entries by the paths they have in an image."""
+    """Return the declared entries by the paths they have in an image; OverlayConflict for two."""
     ids = _ids(section.users)
+    spelled: dict[str, str] = {}
+    for path in (each.path for each in section.declared):
+        other = spelled.setdefault(merged_path(path), path)
+        if other != path:
+            problem = f"{other} and {path} are the same path"
+            raise OverlayConflict(
+                path=merged_path(path), first=RECIPE, second=RECIPE, problem=problem
+            )
     return {merged_path(each.path): _entry(each, ids, facts) for each in section.declared}
 
 
@@ -79,11 +90,11 @@ def _check(union: Overlay, path: str, entry: Entry, *, replaces: bool, is_linked
     """Refuse to cover what a package ships, or to replace what is not there."""
     present = union.tree.entry(path)
     owned = path in union.owners and bool(union.owners[path])
-    if present is None or (isinstance(present, Directory) and not owned):
+    alike = isinstance(present, Directory) == isinstance(entry, Directory)
+    if present is None or (alike and isinstance(present, Directory) and not owned):
         if replaces:
             raise _conflict(union, path, "there is nothing to replace")
         return
-    alike = isinstance(present, Directory) == isinstance(entry, Directory)
     if is_linked or not alike:
         raise _conflict(union, path, f"{describe(present)} cannot become {describe(entry)}")
     if not replaces and not same(present, entry):

@@ -17,7 +17,7 @@ from imagesmith.manifest.sections import (
 )
 from imagesmith.model.facts import Script
 from imagesmith.model.tree import Directory, Entry, File, Hardlink, Symlink, Tree, describe
-from imagesmith.rootfs.declared import declare
+from imagesmith.rootfs.declared import RECIPE, declare
 from imagesmith.rootfs.overlay import Overlay, overlay
 
 SHIPPED: dict[str, Entry] = {
@@ -92,6 +92,8 @@ def test_the_same_as_a_package_ships_is_no_conflict() -> None:
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
+        (FileEntry(path="/etc"), "dir 0755 cannot become file 0644"),
+        (SymlinkEntry(path="/etc", target="x"), "dir 0755 cannot become symlink x"),
         (FileEntry(path="/new", replace=True), "there is nothing to replace"),
         (FileEntry(path="/usr/lib/app", replace=True), "dir 0755 cannot become file 0644"),
         (DirectoryEntry(path="/etc/app.conf", replace=True), "cannot become dir 0755"),
@@ -109,6 +111,25 @@ def test_what_cannot_be_declared_there(
         declared(entry)
 
     assert problem in e.value.problem
+
+
+def test_a_path_is_declared_once_however_it_is_spelled() -> None:
+    """With /usr merged one of the two would win, and nobody would know which."""
+    with pytest.raises(OverlayConflict) as e:
+        declared(FileEntry(path="/lib/x", content=b"1"), FileEntry(path="/usr/lib/x"))
+
+    assert (e.value.path, e.value.first, e.value.second) == ("/usr/lib/x", RECIPE, RECIPE)
+    assert e.value.problem == "/lib/x and /usr/lib/x are the same path"
+
+
+def test_a_cache_is_made_or_declared() -> None:
+    """One that is declared stays as it is."""
+    ours = FileEntry(path="/etc/ld.so.cache", content=b"x")
+    section = RootfsSection(ld_so_cache="always", declared=Declared(files=(ours,)))
+    with pytest.raises(OverlayConflict) as e:
+        declare(UNION, section, facts=facts)
+
+    assert e.value.problem == 'ld-so-cache = "always" makes one'
 
 
 def test_a_directory_of_a_package_may_get_another_mode() -> None:

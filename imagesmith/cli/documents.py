@@ -7,6 +7,7 @@ new one.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import tempfile
@@ -88,6 +89,26 @@ def read(path: Path, *, limit: int = MAX_BYTES, hint: str | None = None) -> byte
     if len(content) > limit:
         raise HostError(path=str(path), problem=f"larger than {limit} bytes")
     return content
+
+
+def read_beside(image: ImageDirectory, name: str, *, limit: int) -> bytes:
+    """Return the bytes of a regular file in an image's directory or below.
+
+    HostError also for a link that leads out: what a recipe names enters the image, and
+    who wrote it may not be who locks it.
+    """
+    path = image.path / name
+    try:
+        found, above = path.resolve(strict=True), image.path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # that is a loop of links
+        number = error if isinstance(error, OSError) else OSError(errno.ELOOP, "too many links")
+        raise refused(path, number) from None
+    if not found.is_relative_to(above):
+        hint = "put a copy of it there"
+        raise HostError(path=str(path), problem=f"leads out of {image.path}", hint=hint)
+    if not found.is_file():
+        raise HostError(path=str(path), problem="is no regular file")
+    return read(found, limit=limit)
 
 
 def read_start(path: Path, *, limit: int, hint: str | None = None) -> bytes:

@@ -30,7 +30,7 @@ def recipe_of(image: ImageDirectory, text: bytes) -> Recipe:
     """Return the recipe `text` of an image, with what lies in files beside it."""
 
     def beside(name: str) -> bytes:
-        return documents.read(image.path / name, limit=MAX_CONTENT)
+        return documents.read_beside(image, name, limit=MAX_CONTENT)
 
     recipe = recipes.complete(recipes.parse(text, document=str(image.recipe)), beside)
     return attrs.evolve(recipe, recorded=recorded.pinned(image, recipe))

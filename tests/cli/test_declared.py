@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,12 @@ def test_a_build_needs_no_file_beside_the_manifest(world: World) -> None:
         ("greet.sh", "none.sh", "none.sh: no such file or directory"),
         ("\nreplace = true", "", "recipe.toml: rootfs: /etc/hello.conf: hello and the recipe con"),
         ('"/var/lib/hello"', '"/etc/passwd"', "recipe.toml: rootfs: /etc/passwd: "),
+        ('"/var/lib/hello"', '"/tmp"', "rootfs: /tmp: the recipe and generated conflict: dir 0700"),
+        (
+            "mode = 0o755\n",
+            'mode = 0o755\narchitectures = ["amd64", "arm64"]\n',
+            "rootfs: /usr/bin/greet is for arm64, not one of the architectures",
+        ),
     ],
 )
 def test_what_cannot_be_declared_is_said(world: World, old: str, new: str, message: str) -> None:
@@ -91,3 +99,54 @@ def test_what_cannot_be_declared_is_said(world: World, old: str, new: str, messa
 
     assert (said.status, said.out) == (2, "")
     assert message in said.err
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda path: path.symlink_to("/proc/self/environ"), "leads out of "),
+        (lambda path: path.symlink_to("../../config.toml"), "leads out of "),
+        (lambda path: path.symlink_to(path), "too many "),
+        (os.mkfifo, "is no regular file"),
+        (os.mkdir, "is no regular file"),
+    ],
+)
+def test_only_a_file_beside_the_recipe_is_read(
+    world: World, make: Callable[[Path], None], problem: str
+) -> None:
+    """Nothing else of the host gets into an image, be it empty."""
+    file = world.image / "greet.sh"
+    file.unlink()
+    make(file)
+    said = world.run("lock", str(world.image))
+
+    assert said.status == 2
+    assert said.err.startswith(f"error: {file}: {problem}")
+
+
+def test_a_link_to_another_file_beside_the_recipe_is_followed(world: World) -> None:
+    """It does not lead out."""
+    (world.image / "greet.sh").rename(world.image / "real.sh")
+    (world.image / "greet.sh").symlink_to("real.sh")
+
+    assert world.run("lock", str(world.image)).status == 0
+
+
+def test_a_declared_cache_ships_as_it_is(world: World) -> None:
+    """None is made in its place."""
+    world.edit(world.recipe, "/etc/hello.conf", "/etc/ld.so.cache")
+    world.edit(world.recipe, "\nreplace = true", "")
+    world.ok("lock", str(world.image))
+
+    assert "./etc/ld.so.cache type=file mode=0644 uid=0 gid=0 size=14 " in (
+        (world.image / "amd64.mtree").read_text()
+    )
+
+
+def test_what_is_declared_is_not_excluded(world: World) -> None:
+    """One or the other is a mistake; what leaves it alone is none."""
+    world.edit(world.recipe, "[trace]\n", '[trace]\nexclude = ["/var/lib/*"]\n')
+    said = world.run("lock", str(world.image))
+
+    assert said.status == 9
+    assert "/var/lib/hello: excluded by /var/lib/*, but [rootfs] puts it there" in said.err

@@ -100,10 +100,13 @@ class PathNotFound(ImagesmithError):
     """As written: an image path, or a pattern."""
     what: str
     """What named it: seed, include or exclude."""
+    arch: str = ""
+    """The architecture whose packages have none, if others may have it."""
 
     @property
     def message(self) -> str:
-        return f"{self.what} {self.path}: no such path in the packages"
+        where = f" for {self.arch}" if self.arch else ""
+        return f"{self.what} {self.path}: no such path in the packages{where}"
 
 
 @attrs.frozen(kw_only=True, eq=False, str=False)

@@ -68,7 +68,7 @@ def trace(  # noqa: PLR0913 - what a manifest says of tracing, and the three thi
     for path, reason in gathered.items():
         shipping.ship(path, reason, optional=reason.rule == "recorded")  # as it was in the run
     applied = apply(shipping, runtime, rules, promised=promised, suspecting=suspecting)
-    _check_excluded(reasons, excluded)
+    _check_excluded(reasons, excluded, promised)
     if reasons.problems:
         missing = dict.fromkeys(each.name for load in reasons.loads for each in load.missing)
         raise ClosureIncomplete(problems=tuple(reasons.problems), missing=tuple(missing))
@@ -81,8 +81,12 @@ def trace(  # noqa: PLR0913 - what a manifest says of tracing, and the three thi
     )
 
 
-def _check_excluded(reasons: Reasons, excluded: Mapping[str, str]) -> None:
+def _check_excluded(
+    reasons: Reasons, excluded: Mapping[str, str], promised: frozenset[str]
+) -> None:
     """Note a problem for each path that is excluded and got in all the same: something needs it."""
+    for path in sorted(promised.intersection(excluded), key=sort_key):
+        reasons.problems[f"{path}: excluded by {excluded[path]}, but [rootfs] puts it there"] = None
     needed = (path for path in reasons.paths if path in excluded)
     for path in sorted(needed, key=sort_key):
         by = reasons.paths[path].needed_by

@@ -2,19 +2,43 @@
 
 Nothing of imagesmith is imported.  Members are plain tuples; the result is the
 bytes that page promises, so that the page and the program judge each other.
+What may be long is made while it is read, as often as that is asked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import attrs
 
 SEGMENT = 4194304
 MEDIA = "application/vnd.oci.image"
+
+
+@attrs.frozen
+class Blob:
+    """Bytes that are made while they are read."""
+
+    digest: str
+    size: int
+    pieces: Callable[[], Iterable[bytes | memoryview]]
+
+    @classmethod
+    def of(cls, pieces: Callable[[], Iterable[bytes | memoryview]]) -> Blob:
+        """Read everything once, to know digest and size."""
+        sha256, size = hashlib.sha256(), 0
+        for piece in pieces():
+            sha256.update(piece)
+            size += len(piece)
+        return cls(f"sha256:{sha256.hexdigest()}", size, pieces)
+
+    @classmethod
+    def holding(cls, content: bytes) -> Blob:
+        """Return these bytes as a blob."""
+        return cls.of(lambda: (content,))
 
 
 @attrs.frozen(kw_only=True)
@@ -30,13 +54,27 @@ class Member:
     link: bytes = b""
     xattrs: Mapping[str, bytes] = attrs.field(factory=dict)
     content: bytes = b""
+    blob: Blob | None = None
+    """The content, if it is too long to be held."""
+
+    @property
+    def size(self) -> int:
+        """The length of the content."""
+        return len(self.content) if self.blob is None else self.blob.size
 
 
 def tar(members: Iterable[Member], epoch: int) -> bytes:
     """Return "The layer's tar"."""
-    ordered = sorted(members, key=lambda member: member.path)
-    blocks = [_headers(member, epoch) + _padded(member.content) for member in ordered]
-    return b"".join(blocks) + bytes(1024)
+    return b"".join(pieces(members, epoch))
+
+
+def pieces(members: Iterable[Member], epoch: int) -> Iterator[bytes | memoryview]:
+    """Yield "The layer's tar" in pieces."""
+    for member in sorted(members, key=lambda each: each.path):
+        yield _headers(member, epoch)
+        yield from (member.content,) if member.blob is None else member.blob.pieces()
+        yield bytes(-member.size % 512)
+    yield bytes(1024)
 
 
 def _headers(member: Member, epoch: int) -> bytes:
@@ -50,7 +88,7 @@ def _headers(member: Member, epoch: int) -> bytes:
         records[b"hdrcharset"] = b"BINARY"
     records |= names
     numbers = {b"uid": member.uid, b"gid": member.gid}
-    numbers |= {b"size": len(member.content), b"mtime": epoch}
+    numbers |= {b"size": member.size, b"mtime": epoch}
     for key, number in numbers.items():
         if number > (8589934591 if key in (b"size", b"mtime") else 2097151):
             records[key] = str(number).encode()
@@ -111,10 +149,21 @@ def _padded(content: bytes) -> bytes:
     return content + bytes(-len(content) % 512)
 
 
-def compressed(layer: bytes, kind: str) -> bytes:
-    """Return "Compression"."""
-    pieces = [layer[start : start + SEGMENT] for start in range(0, len(layer), SEGMENT)]
-    return b"".join(_compressed(piece, kind) for piece in pieces)
+def segments(layer: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """Cut a tar as "Compression" says."""
+    pending = bytearray()
+    for piece in layer:
+        pending += piece
+        while len(pending) >= SEGMENT:
+            yield bytes(pending[:SEGMENT])
+            del pending[:SEGMENT]
+    if pending:
+        yield bytes(pending)
+
+
+def compressed(layer: Iterable[bytes | memoryview], kind: str) -> Iterator[bytes]:
+    """Yield "Compression", segment by segment."""
+    return (_compressed(segment, kind) for segment in segments(layer))
 
 
 def _compressed(piece: bytes, kind: str) -> bytes:
@@ -135,79 +184,81 @@ def canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def descriptor(kind: str, document: bytes) -> dict[str, object]:
+def descriptor(kind: str, blob: Blob) -> dict[str, object]:
     """Return a descriptor."""
-    digest = f"sha256:{hashlib.sha256(document).hexdigest()}"
-    return {"mediaType": f"{MEDIA}.{kind}", "digest": digest, "size": len(document)}
+    return {"mediaType": f"{MEDIA}.{kind}", "digest": blob.digest, "size": blob.size}
 
 
 @attrs.frozen(kw_only=True)
 class Image:
     """One image: its blobs and its platform."""
 
-    config: bytes
-    manifest: bytes
-    layer: bytes
+    config: Blob
+    manifest: Blob
+    layer: Blob
     platform: Mapping[str, str]
 
 
 def image(
-    layer: bytes, kind: str, *, epoch: int, platform: Mapping[str, str], config: object
+    rootfs: Blob, kind: str, *, epoch: int, platform: Mapping[str, str], config: object
 ) -> Image:
-    """Return the documents of an image with one layer, whose tar is `layer`."""
+    """Return the documents of an image with one layer, whose tar is `rootfs`."""
     created = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    diff_id = f"sha256:{hashlib.sha256(layer).hexdigest()}"
-    described = canonical(
-        {
-            **platform,
-            "created": created,
-            "config": config,
-            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-            "history": [{"created": created, "created_by": "imagesmith"}],
-        }
-    )
-    blob = compressed(layer, kind)
+    described = {
+        **platform,
+        "created": created,
+        "config": config,
+        "rootfs": {"type": "layers", "diff_ids": [rootfs.digest]},
+        "history": [{"created": created, "created_by": "imagesmith"}],
+    }
+    settings = Blob.holding(canonical(described))
+    layer = Blob.of(lambda: compressed(rootfs.pieces(), kind))
     suffix = "" if kind == "none" else f"+{kind}"
     document = {
         "schemaVersion": 2,
         "mediaType": f"{MEDIA}.manifest.v1+json",
-        "config": descriptor("config.v1+json", described),
-        "layers": [descriptor(f"layer.v1.tar{suffix}", blob)],
+        "config": descriptor("config.v1+json", settings),
+        "layers": [descriptor(f"layer.v1.tar{suffix}", layer)],
     }
-    return Image(config=described, manifest=canonical(document), layer=blob, platform=platform)
+    manifest = Blob.holding(canonical(document))
+    return Image(config=settings, manifest=manifest, layer=layer, platform=platform)
 
 
-def archive(images: Sequence[Image], *, reference: str, epoch: int) -> bytes:
-    """Return "The archive" of images that are sorted by Debian's name of their architecture."""
+def index(images: Sequence[Image]) -> Blob:
+    """Return the image index of images that are sorted by Debian's name of their architecture."""
+    return _index([_described(each) for each in images])
+
+
+def archive(images: Sequence[Image], *, reference: str, epoch: int) -> Iterator[bytes | memoryview]:
+    """Yield "The archive" of images that are sorted by Debian's name of their architecture."""
     blobs = [blob for each in images for blob in (each.config, each.manifest, each.layer)]
-    named = [
-        {**descriptor("manifest.v1+json", each.manifest), "platform": dict(each.platform)}
-        for each in images
-    ]
     documents: dict[str, object] = {"oci-layout": {"imageLayoutVersion": "1.0.0"}}
-    top = named[0]
+    top = _described(images[0])
     if len(images) > 1:
-        blobs.append(_index(named))
+        blobs.append(index(images))
         top = descriptor("index.v1+json", blobs[-1])
     else:
-        config, layer = _blob(images[0].config), _blob(images[0].layer)
+        config, layer = _path(images[0].config), _path(images[0].layer)
         documents["manifest.json"] = [
             {"Config": config, "Layers": [layer], "RepoTags": [reference]}
         ]
     keys = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
     top = {**top, "annotations": dict.fromkeys(keys, reference)}
-    files = {"index.json": _index([top])} | {_blob(blob): blob for blob in blobs}
-    files |= {name: canonical(document) for name, document in documents.items()}
+    files = {"index.json": _index([top])} | {_path(blob): blob for blob in blobs}
+    files |= {name: Blob.holding(canonical(document)) for name, document in documents.items()}
     members = [Member(path=path, type="5", mode=0o755) for path in (b"blobs", b"blobs/sha256")]
-    members += [Member(path=n.encode(), type="0", content=file) for n, file in files.items()]
-    return tar(members, epoch)
+    members += [Member(path=n.encode(), type="0", blob=file) for n, file in files.items()]
+    return pieces(members, epoch)
 
 
-def _index(manifests: Sequence[object]) -> bytes:
-    return canonical(
-        {"schemaVersion": 2, "mediaType": f"{MEDIA}.index.v1+json", "manifests": manifests}
-    )
+def _described(image: Image) -> dict[str, object]:
+    return {**descriptor("manifest.v1+json", image.manifest), "platform": dict(image.platform)}
 
 
-def _blob(content: bytes) -> str:
-    return f"blobs/sha256/{hashlib.sha256(content).hexdigest()}"
+def _index(manifests: Sequence[object]) -> Blob:
+    document = {"schemaVersion": 2, "mediaType": f"{MEDIA}.index.v1+json", "manifests": manifests}
+    return Blob.holding(canonical(document))
+
+
+def _path(blob: Blob) -> str:
+    return f"blobs/{blob.digest.replace(':', '/')}"

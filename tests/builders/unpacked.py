@@ -67,7 +67,7 @@ def _expected(tree: Tree, path: str, epoch: int) -> str:
 def _seen(full: str, status: os.stat_result, linked: str | None, *, xattrs: bool) -> str:
     owner = f"{status.st_uid}:{status.st_gid} @{int(status.st_mtime)}"
     if stat.S_ISLNK(status.st_mode):
-        return f"symlink {Path(full).readlink()} {owner}"
+        return f"symlink {os.readlink(full)} {owner}"  # noqa: PTH115 - pathlib normalises it
     found = {name: os.getxattr(full, name) for name in os.listxattr(full)} if xattrs else {}
     rest = f"{stat.S_IMODE(status.st_mode):04o} {owner}{_attributes(tuple(sorted(found.items())))}"
     if stat.S_ISDIR(status.st_mode):

@@ -2,186 +2,166 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable
+import re
+from itertools import islice
 from pathlib import Path
 
 import pytest
-from builders import format1
-from builders.format1 import Member
+from builders import corpus, format1, trees
+from builders.corpus import CASES, EPOCH, HUGE, Case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagesmith import compression
-from imagesmith.model import arch as arches
-from imagesmith.model.config import ImageConfig
-from imagesmith.model.digest import Digest
-from imagesmith.model.tree import Directory, Entry, File, Hardlink, Symlink, Tree
-from imagesmith.oci import archive, bundle, image, layer, tar
+from imagesmith.model.tree import Symlink, Tree
+from imagesmith.oci import tar
 
-EPOCH = 1783019100
-CONFIG = ImageConfig(
-    entrypoint=("/usr/bin/app",),
-    env=(("LANG", "C.UTF-8"), ("NAME", "ü")),
-    exposed_ports=("80/tcp",),
-    labels=(("org.example.a", '"quoted"\n'),),
-    user="app",
-)
-CONFIG_JSON = {
-    "Entrypoint": ["/usr/bin/app"],
-    "Env": ["LANG=C.UTF-8", "NAME=ü"],
-    "ExposedPorts": {"80/tcp": {}},
-    "Labels": {"org.example.a": '"quoted"\n'},
-    "User": "app",
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "image-format.md").read_text()
+LIGHT = tuple(case for case in CASES if case.name != "many")
+EPOCHS = st.sampled_from([0, EPOCH, 8**11 - 1, 8**11])
+
+
+def parted(case: Case) -> str:
+    """Return where the program's tar of a case leaves the page's; empty if nowhere."""
+    by_program = b"".join(tar.stream(case.tree(), read=case.read, epoch=case.epoch))
+    by_page = format1.tar(corpus.members(case), case.epoch)
+    return "" if by_program == by_page else corpus.explain(case, dict(corpus.program(case)))
+
+
+class TestBytes:
+    """Two writers, one page."""
+
+    @pytest.mark.parametrize("case", LIGHT, ids=lambda case: case.name)
+    def test_the_page_gives_every_byte_of_the_corpus(self, case: Case) -> None:
+        """Tar, compressed layers, config, image manifest, index, archives."""
+        found = dict(corpus.program(case))
+        expected = {name: blob.digest for name, blob in corpus.second(case)}
+
+        assert expected == {name: blob.digest for name, blob in found.items()}
+
+    @given(trees.trees(), EPOCHS)
+    @settings(deadline=None, max_examples=80)
+    def test_the_page_gives_the_bytes_of_any_tree(self, tree: Tree, epoch: int) -> None:
+        """Files, directories, links of both kinds, attributes, owners, times."""
+        assert parted(Case(name="drawn", tree=lambda: tree, epoch=epoch)) == ""
+
+    @given(
+        names=st.lists(
+            st.binary(min_size=1, max_size=240).filter(lambda name: not set(name) & {0, 47}),
+            min_size=1,
+            max_size=4,
+        ),
+        link=st.binary(min_size=1, max_size=120).filter(lambda target: 0 not in target),
+        depth=st.integers(0, 3),
+    )
+    @settings(deadline=None, max_examples=50)
+    def test_the_page_gives_the_bytes_of_any_names(
+        self, names: list[bytes], link: bytes, depth: int
+    ) -> None:
+        """Wherever a name is split or moved, both do it at the same byte."""
+        start = "/" + f"{'d' * 49}/" * depth
+        target = link.decode("utf-8", "surrogateescape")
+        paths = [f"{start}x{name.decode('utf-8', 'surrogateescape')}" for name in names]
+        tree = trees.whole({path: Symlink(target=target) for path in paths})
+
+        assert parted(Case(name="drawn", tree=lambda: tree)) == ""
+
+    def test_the_page_gives_the_headers_of_a_file_no_field_can_hold(self) -> None:
+        """More than 8 GiB: a record, and 0 in the field; the content is the corpus' business."""
+        described = corpus.members(HUGE)
+        by_program = islice(tar.stream(HUGE.tree(), read=HUGE.read, epoch=EPOCH), 2)
+        by_page = islice(format1.pieces(described, EPOCH), 2)
+
+        assert list(by_page) == list(by_program)
+
+
+ROW = re.compile(r"^\| (?!Section|-)([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
+TICKED = re.compile(r"`([^`]+)`")
+HELD = {
+    "tests/oci/test_tar.py",
+    "tests/oci/test_format1.py",
+    "tests/docs/test_image_format.py",
+    "tests/cli/test_encoders.py",
+    "tests/e2e/test_encoders.py",
 }
-BIG = random.Random(1).randbytes(5 * 1024 * 1024) + bytes(2 * 1024 * 1024)  # noqa: S311 - no secret
-MEMBERS = (
-    Member(path=b"etc", type="5", mode=0o755),
-    Member(path=b"etc/big", type="0", content=BIG),
-    Member(path=b"etc/owned", type="0", mode=0o4755, uid=2097152, gid=7, content=b"x"),
-    Member(path=b"etc/ping", type="0", mode=0o755, xattrs={"security.capability": b"\x01\0\n="}),
-    Member(path=b"etc/ping2", type="1", mode=0o755, link=b"etc/ping"),
-    Member(path=b"etc/to", type="2", mode=0o777, link=b"../\xff\n"),
-    Member(path=b"etc/" + b"d" * 97, type="5", mode=0o1777),
-    Member(path=b"etc/" + b"d" * 97 + b"/" + b"f" * 90, type="0", content=b"split"),
-    Member(path=b"etc/" + b"n" * 120, type="0", content=b"too long to split"),
-    Member(path=b"etc/" + b"\xff" * 110, type="2", mode=0o777, link=b"l" * 101),
-)
+"""Files whose every test is about the format: none of them may go without a rule."""
 
 
-def entries(members: Iterable[Member]) -> Tree:
-    """Return the tree that the members describe."""
-    return Tree({f"/{_text(member.path)}": _entry(member) for member in members})
+def sections() -> dict[str, str]:
+    """Return the text of each section of the page by its heading."""
+    _, *parts = SECTION.split(PAGE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def _entry(member: Member) -> Entry:
-    xattrs = tuple(member.xattrs.items()) if member.xattrs else ()
-    match member.type:
-        case "5":
-            return Directory(mode=member.mode, uid=member.uid, gid=member.gid, xattrs=xattrs)
-        case "2":
-            return Symlink(target=_text(member.link), uid=member.uid, gid=member.gid)
-        case "1":
-            return Hardlink(target=f"/{_text(member.link)}")
-        case _:
-            return File(
-                mode=member.mode,
-                uid=member.uid,
-                gid=member.gid,
-                xattrs=xattrs,
-                size=len(member.content),
-                digest=Digest.of(member.content),
-                content=member.content,
-            )
+def rows() -> list[tuple[str, str, str]]:
+    """Return the rows of the table of rules: section, rule, tests."""
+    return ROW.findall(sections()["Rules and tests"])
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
+def named() -> set[tuple[str, str]]:
+    """Return every file that rows name, with each test it is named for."""
+    found = set()
+    for _, _, shown in rows():
+        file = ""
+        for term in TICKED.findall(shown):
+            file = term if term.startswith("tests/") else file
+            found.add((file, "" if term == file else term))
+    return found
 
 
-def unread(_file: File) -> Iterable[bytes]:
-    """Refuse to read: every file of these trees brings its content along."""
-    raise AssertionError("nothing lies in a store")
+def written(file: str) -> set[str]:
+    """Return the names of the tests in a file."""
+    return set(re.findall(r"^ *def (test_\w+)\(", (ROOT / file).read_text(), re.MULTILINE))
 
 
-def packed(members: Iterable[Member], epoch: int = EPOCH) -> bytes:
-    """Return the tar that the program writes."""
-    return b"".join(tar.stream(entries(members), read=unread, epoch=epoch))
-
-
-# A hard link repeats what its file has.
-LINKED = tuple(
-    Member(path=m.path, type="1", mode=0o755, link=m.link, xattrs=MEMBERS[3].xattrs)
-    if m.type == "1"
-    else m
-    for m in MEMBERS
-)
-
-
-def test_the_page_gives_the_bytes_of_the_tar() -> None:
-    """Long names, odd bytes, large owners, capabilities, hard links: byte for byte."""
-    expected = format1.tar(LINKED, EPOCH)
-
-    assert expected == packed(LINKED)
-
-
-@given(
-    names=st.lists(
-        st.binary(min_size=1, max_size=240).filter(lambda n: not set(n) & {0, 47}),
-        min_size=1,
-        max_size=4,
-        unique=True,
-    ),
-    link=st.binary(min_size=1, max_size=120).filter(lambda target: 0 not in target),
-    owner=st.sampled_from([0, 2097151, 2097152, 2**32 - 2]),
-    epoch=st.sampled_from([0, EPOCH, 8589934591, 8589934592]),
-    depth=st.integers(0, 3),
-)
-@settings(deadline=None, max_examples=50)
-def test_the_page_gives_the_bytes_of_any_names(
-    names: list[bytes], link: bytes, owner: int, epoch: int, depth: int
-) -> None:
-    """Wherever a name is split or moved, both do it at the same byte."""
-    above = [b"/".join([b"d" * 49] * level) for level in range(1, depth + 1)]
-    start = above[-1] + b"/" if above else b""
-    safe = [name for name in names if name not in (b".", b"..") and name[:4] != b".wh."]
-    members = [Member(path=path, type="5", mode=0o755) for path in above]
-    members += [
-        Member(path=start + b"x" + name, type="2", mode=0o777, uid=owner, link=link)
-        for name in safe
+def terms(text: str) -> list[str]:
+    """Return what the tables of a section are about: code or plain words in first cells."""
+    cells = re.findall(r"^\| ([^|]+) \|(?! .*\|\n\|-)", text, re.MULTILINE)
+    found = [TICKED.findall(cell) or re.findall(r"^[a-z, ]+$", cell) for cell in cells]
+    return [
+        part
+        for cell, each in zip(cells, found, strict=True)
+        for term in each
+        for part in term.split(", ")
+        if not cell.startswith("each of ")
     ]
-    expected = format1.tar(members, epoch)
-
-    assert expected == packed(members, epoch)
 
 
-@pytest.mark.parametrize("kind", ["zstd", "gzip", "none"])
-@pytest.mark.parametrize("names", [("amd64",), ("amd64", "armhf")])
-def test_the_page_gives_the_bytes_of_the_archive(
-    tmp_path: Path, kind: compression.EncoderKind, names: tuple[str, ...]
-) -> None:
-    """Compression in segments, JSON, index and docker-archive: byte for byte."""
-    blobs: dict[Digest, bytes] = {}
+class TestRules:
+    """No rule without a test, no test without a rule."""
 
-    def keep(chunks: Iterable[bytes]) -> tuple[Digest, int]:
-        blob = b"".join(chunks)
-        blobs[Digest.of(blob)] = blob
-        return Digest.of(blob), len(blob)
+    def test_every_test_that_is_named_is_there(self) -> None:
+        """Neither files nor tests have moved."""
+        gone = {(file, name) for file, name in named() if name and name not in written(file)}
 
-    made = layer.pack(
-        entries(LINKED),
-        read=unread,
-        epoch=EPOCH,
-        encoder=compression.encoder(kind),
-        keep=keep,
-        jobs=2,
-    )
-    images = [
-        image.image(
-            arch=arches.parse(name),
-            layers=[made],
-            config=CONFIG,
-            epoch=EPOCH,
-            created_by="imagesmith",
-        )
-        for name in names
-    ]
-    archive.write(
-        tmp_path / "a.tar",
-        bundle.of(images),
-        reference="team/app:1.0",
-        blobs=lambda digest: [blobs[digest]],
-        epoch=EPOCH,
-    )
-    platforms = {
-        "amd64": {"architecture": "amd64", "os": "linux"},
-        "armhf": {"architecture": "arm", "os": "linux", "variant": "v7"},
-    }
-    rootfs = format1.tar(LINKED, EPOCH)
-    second = [
-        format1.image(rootfs, kind, epoch=EPOCH, platform=platforms[name], config=CONFIG_JSON)
-        for name in names
-    ]
-    expected = format1.archive(second, reference="team/app:1.0", epoch=EPOCH)
+        assert gone == set()
+        assert all((ROOT / file).is_file() for file, _ in named())
 
-    assert expected == (tmp_path / "a.tar").read_bytes()
+    @pytest.mark.parametrize("file", sorted(HELD))
+    def test_every_test_of_the_format_has_a_rule(self, file: str) -> None:
+        """What a test holds and the page does not say is no contract."""
+        own = {name for name in written(file) if not hasattr(TestRules, name)}
+
+        assert own <= {name for other, name in named() if other == file}
+
+    def test_every_section_has_rules(self) -> None:
+        """In the order of the page."""
+        order = [title.partition(" to the ")[0] for title in sections()][:-1]
+
+        assert list(dict.fromkeys(section for section, _, _ in rows())) == order
+
+    def test_every_field_record_key_and_member_has_a_row(self) -> None:
+        """What the page's own tables list stands in a rule of that section."""
+        for title in list(sections())[:-2]:
+            rules = " ".join(rule for section, rule, _ in rows() if title.startswith(section))
+
+            assert [term for term in terms(sections()[title]) if term not in rules] == []
+
+    def test_every_tree_of_the_corpus_is_described(self) -> None:
+        """Under its name, and no other."""
+        listed = re.findall(r"^\| (`.+`) \|", sections()["The golden corpus"], re.MULTILINE)
+
+        assert [name for cell in listed for name in TICKED.findall(cell)] == [
+            case.name for case in (*CASES, HUGE)
+        ]

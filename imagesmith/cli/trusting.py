@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from imagesmith.trust.trusted import TrustedManifest
     from imagesmith.trust.verdict import Verdict
 
-ENCODER_HINT = "install that version to get identical bytes"
-
 
 def manifest(
     session: Session,

@@ -166,6 +166,7 @@ def _directory(session: Session, target: str, options: dict[str, Any]) -> Findin
     if not options["rebuild"]:
         return Findings(problems=tuple(problems), trusted=trusted)
     rebuilt = _rebuilt(session, trusted, image, options)
+    _advise(session, trusted, rebuilt.comparisons)
     found = _told(*problems, *rebuilt.problems)
     return Findings(problems=found, comparisons=rebuilt.comparisons, trusted=trusted)
 
@@ -194,6 +195,16 @@ def _replayed(session: Session, found: Findings, options: dict[str, Any]) -> Fin
     return attrs.evolve(found, problems=problems, chains=replay.chains)
 
 
+def _advise(
+    session: Session, trusted: TrustedManifest, comparisons: tuple[Comparison, ...]
+) -> None:
+    """Tell what lacks to be identical where something is only equivalent."""
+    from imagesmith.cli import encoders
+
+    if any(each.level == "equivalent" for each in comparisons):
+        session.note(encoders.advice(trusted.manifest))
+
+
 def _archive(session: Session, path: Path, options: dict[str, Any]) -> Findings:
     """Check an archive by itself, against its manifest, and against a rebuild of it."""
     from imagesmith.cli import auditing
@@ -216,11 +227,14 @@ def _archive(session: Session, path: Path, options: dict[str, Any]) -> Findings:
     problems += auditing.naming(found, trusted.manifest, comparisons)
     problems += _mtrees(beside, trusted)
     session.note(f"{path}: held against {beside.manifest}")
+    again: tuple[Comparison, ...] = ()
     if options["rebuild"]:
         rebuilt = _rebuilt(session, trusted, beside, options)
         problems += rebuilt.problems
-        for each in rebuilt.comparisons:
+        again = rebuilt.comparisons
+        for each in again:
             session.note(f"rebuilt {each.arch}: {each.level}")
+    _advise(session, trusted, (*comparisons, *again))
     return Findings(problems=_told(*problems), comparisons=comparisons, trusted=trusted)
 
 

@@ -5,5 +5,6 @@
 and documents, `spelling`, `config`, `naming` and `docker` each check one part.
 `contents` reads layers back and `changeset` lays them over each other, into the
 tree a runtime would see.  Findings are collected, not raised: a verification
-lists all of them.  `exporting` writes a sound image's root out, to be run.
+lists all of them.  `difference` names the first thing in which two archives differ, by
+`tars` where it lies in a layer.  `exporting` writes a sound image's root out, to be run.
 """

@@ -17,6 +17,9 @@ meant, `hits` which of a tree were used and how, and `observe` does it all for o
 it, `holder` has what they share, and `absent` says what a step that failed looked for in
 vain.
 
+`surroundings` measures what a program sees around it and starts one among quite other
+things, and `backwards` turns directories around; neither keeps anybody from anything.
+
 `replay` remembers a start, so that the next one loads no more than itself,
 `bubblewrap` and `supervise`: starting an image again costs little more than
 starting Python and bubblewrap.

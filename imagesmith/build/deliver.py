@@ -37,6 +37,8 @@ class Delivery:
     manifest: Manifest
     built: tuple[Built, ...]
     comparisons: tuple[Comparison, ...]
+    compressed: Compression | None = None
+    """How layers are compressed, where it is not as the manifest says."""
 
     @property
     def images(self) -> tuple[oci.Image, ...]:
@@ -77,31 +79,41 @@ def build(
     for arch in arches:
         expected = manifest.expectation(arch)
         assert expected is not None, "a parsed manifest has an expectation for each architecture"
-        chosen = _plan(manifest, arch, compressed)
-        result = _made(chosen, expected, effects)
+        chosen = planned(manifest, arch, compressed)
         exact = chosen.encoder == manifest.encoder
+        result = _made(chosen, expected, effects, exact=exact)
         beside = recorded(arch.debian)
         found = expectation.compare(_result(result, arch), expected, beside, exact=exact)
         built.append(result)
         comparisons.append(found)
-    return Delivery(manifest=manifest, built=tuple(built), comparisons=tuple(comparisons))
+    return Delivery(
+        manifest=manifest,
+        built=tuple(built),
+        comparisons=tuple(comparisons),
+        compressed=compressed,
+    )
 
 
-def _made(chosen: plan.Plan, expected: Expectation, effects: Effects) -> Built:
+def _made(chosen: plan.Plan, expected: Expectation, effects: Effects, *, exact: bool) -> Built:
     """Return the result of a plan: kept from an earlier time, or made now.
 
-    A kept result is a claim about which layer has which diff-id.  It is believed
-    only where its image is the expected one to the last byte.
+    A kept result, or layer, is a claim about which layer has which diff-id.  It is
+    believed only where its image is the expected one to the last byte.
     """
     found = None if effects.fresh else results.kept(chosen, effects.store)
     if found is not None and found.image.digest == expected.image:
         return found
     from imagesmith.build import execute  # a kept result needs none of it
 
-    return execute.execute(chosen, effects)
+    # Layers by another encoder are never the expected ones to the last byte.
+    result = execute.execute(chosen, effects, reuse=exact and not effects.fresh)
+    if result.kept and result.image.digest != expected.image:  # it was not worth believing
+        return execute.execute(chosen, effects)
+    return result
 
 
-def _plan(manifest: Manifest, arch: Arch, compressed: Compression | None) -> plan.Plan:
+def planned(manifest: Manifest, arch: Arch, compressed: Compression | None) -> plan.Plan:
+    """Return the plan of `manifest` for an architecture, its layers `compressed` otherwise."""
     image = attrs.evolve(manifest.image, compression=compressed or manifest.image.compression)
     encoder = compression.encoder(image.compression)
     return plan.plan(attrs.evolve(manifest, image=image), arch, encoder=encoder.implementation)

@@ -19,7 +19,7 @@ from typing import Any
 
 import attrs
 from builders.archive import DATE, Binary, write_archive
-from builders.deb import make_deb
+from builders.deb import BUILT, make_deb
 from builders.elf import make_elf, make_glibc
 from builders.openpgp import certificate, cleartext, make_key
 from builders.tar import Files
@@ -82,7 +82,9 @@ def libc(arch: Arch, version: str = "2.36-9") -> Binary:
     return binary("libc6", version, arch.debian, files)
 
 
-def greeting(arch: Arch, version: str = "1.0-1", text: str = "hello") -> tuple[Binary, Binary]:
+def greeting(
+    arch: Arch, version: str = "1.0-1", text: str = "hello", *, built: int = BUILT
+) -> tuple[Binary, Binary]:
     """Return a program, and the library it needs in a package of its own."""
     library = f"/usr/lib/{arch.triplet}"
     greet: Files = {
@@ -105,8 +107,10 @@ def greeting(arch: Arch, version: str = "1.0-1", text: str = "hello") -> tuple[B
         "/etc/hello.conf": f"greeting={text}\n",
     }
     return (
-        binary("hello", version, arch.debian, hello, depends="libgreet1 (>= 1.0), libc6"),
-        binary("libgreet1", version, arch.debian, greet, depends="libc6, hello"),
+        binary(
+            "hello", version, arch.debian, hello, depends="libgreet1 (>= 1.0), libc6", built=built
+        ),
+        binary("libgreet1", version, arch.debian, greet, depends="libc6, hello", built=built),
     )
 
 
@@ -131,10 +135,12 @@ def certificates() -> Binary:
     return binary("ca-certificates", "20230311", "all", files)
 
 
-def binary(name: str, version: str, arch: str, files: Files, *, depends: str = "") -> Binary:
+def binary(
+    name: str, version: str, arch: str, files: Files, *, depends: str = "", built: int = BUILT
+) -> Binary:
     """Return a package of the archive with its .deb."""
     fields = {"Depends": depends} if depends else {}
-    deb = make_deb(name, version, arch, files, depends=depends)
+    deb = make_deb(name, version, arch, files, depends=depends, built=built)
     return Binary(name, version, arch, deb=deb, fields=fields)
 
 

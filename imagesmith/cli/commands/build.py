@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from imagesmith.cli.session import Session, mirrored, shared
+
+if TYPE_CHECKING:
+    from imagesmith.build.deliver import Delivery
+    from imagesmith.model.canonical import Json
 
 
 @click.command("build", short_help="Build images from a signed manifest.")
@@ -40,7 +44,8 @@ from imagesmith.cli.session import Session, mirrored, shared
 @click.option(
     "--check",
     is_flag=True,
-    help="Run the manifest's checks in the images; exit 1 if one fails, and write nothing.",
+    help="Build twice, among other surroundings, and run the manifest's checks; write nothing "
+    "if the builds differ (exit 6) or a check fails (exit 1).",
 )
 @mirrored
 @shared
@@ -52,7 +57,7 @@ def command(session: Session, /, directory: str, **options: Any) -> None:  # noq
     and nothing is written unless the images are what the manifest expects.
     """
     from imagesmith.build import deliver
-    from imagesmith.cli import checking, delivering, documents, trusting
+    from imagesmith.cli import checking, delivering, documents, encoders, proving, trusting
     from imagesmith.oci import destination as destinations
 
     image = documents.at(directory)
@@ -68,12 +73,13 @@ def command(session: Session, /, directory: str, **options: Any) -> None:  # noq
         trusted, arches, effects, recorded=image.recorded, compressed=options["compressed"]
     )
     deliver.demand(delivery, document=str(image.manifest))
+    varied = proving.build(session, image, trusted, delivery, effects) if options["check"] else []
     checked = checking.build(session, image, delivery, effects) if options["check"] else []
     delivering.write(delivery, output, effects)
     for comparison in delivery.comparisons:
         session.note(f"{manifest.name} {comparison.arch}: {comparison.level}")
         if comparison.level == "equivalent" and not options["compressed"]:
-            session.note(f"  the manifest's bytes need {manifest.encoder}: {trusting.ENCODER_HINT}")
+            session.note(f"  {encoders.advice(manifest)}")
     session.note(f"{output}: {manifest.reference}")
     session.result(
         str(delivery.digest),
@@ -82,13 +88,15 @@ def command(session: Session, /, directory: str, **options: Any) -> None:  # noq
             "reference": manifest.reference,
             "archive": str(output.path),
             "checks": checked,
-            "images": [
-                {
-                    "architecture": comparison.arch,
-                    "digest": str(built.digest),
-                    "level": comparison.level,
-                }
-                for built, comparison in zip(delivery.images, delivery.comparisons, strict=True)
-            ],
+            "variations": varied,
+            "images": _images(delivery),
         },
     )
+
+
+def _images(delivery: Delivery) -> list[Json]:
+    """Return a row of each image for --json."""
+    return [
+        {"architecture": found.arch, "digest": str(built.image.digest), "level": found.level}
+        for built, found in zip(delivery.built, delivery.comparisons, strict=True)
+    ]

@@ -14,7 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from builders.sandbox import bubblewrap
 from builders.world import World
+
+import imagesmith
 
 PROGRAM = (sys.executable, "-m", "imagesmith")
 
@@ -54,11 +57,12 @@ def build(
             *program,
             "--store",
             str(scratch / "store"),
-            *options,
+            *(word for word in options if word != "--check"),
             "build",
             str(world.image),
             "-o",
             str(output),
+            *(word for word in options if word == "--check"),
         ],
         env=environment,
         cwd=cwd,
@@ -161,10 +165,43 @@ def test_the_order_and_times_of_the_mirrors_files_do_not_matter(
 
 
 @pytest.mark.skipif(not shutil.which("faketime"), reason="needs faketime")
-@pytest.mark.parametrize("when", ["2033-12-31 23:59:59", "2037-01-19 03:14:08"])
+@pytest.mark.parametrize(
+    "when", ["2033-12-31 23:59:59", "2037-01-19 03:14:08", "2038-01-20 03:14:08"]
+)
 def test_the_clock_does_not_matter(when: str, world: World, golden: str, tmp_path: Path) -> None:
     """Any time after the signature gives the same image."""
     program = ("faketime", "-f", when, *PROGRAM)
+
+    assert build(world, tmp_path, program=program) == golden
+
+
+@pytest.mark.parametrize("user", ["0", "4242"])
+def test_the_user_does_not_matter(user: str, world: World, golden: str, tmp_path: Path) -> None:
+    """A build of root, and of somebody whom no file knows."""
+    mapped = ("--unshare-user", "--uid", user, "--gid", user, "--cap-drop", "ALL")
+    program = (bubblewrap(), "--dev-bind", "/", "/", *mapped, "--", *PROGRAM)
+
+    assert build(world, tmp_path, program=program) == golden
+
+
+def test_the_order_of_directories_does_not_matter(
+    world: World, golden: str, tmp_path: Path
+) -> None:
+    """Every directory is listed backwards; a disk might do so as well."""
+    turn = "from imagesmith.sandbox import backwards; backwards.turn(); import runpy; "
+    start = "runpy.run_module('imagesmith', run_name='__main__', alter_sys=True)"
+    program = (sys.executable, "-c", turn + start)
+
+    assert build(world, tmp_path, program=program) == golden
+
+
+@pytest.mark.skipif(not shutil.which("taskset"), reason="needs taskset (util-linux)")
+def test_the_number_of_processors_does_not_matter(
+    world: World, golden: str, tmp_path: Path
+) -> None:
+    """One that may be used is as good as all of them."""
+    processor = min(os.sched_getaffinity(0))
+    program = ("taskset", "--cpu-list", str(processor), *PROGRAM)
 
     assert build(world, tmp_path, program=program) == golden
 
@@ -191,15 +228,36 @@ def test_the_host_name_and_the_network_do_not_matter(
     assert build(world, tmp_path, program=program) == golden
 
 
-@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def interpreter(version: str) -> str:
+    """Return another Python that has the dependencies; skip where there is none.
+
+    The one that the environment names, or whatever python3.N means at a shell or to pyenv.
+    """
+    named = os.environ.get(f"IMAGESMITH_TEST_PYTHON_{version.replace('.', '_')}")
+    found = named or shutil.which(f"python{version}")
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    candidates = [found] if found else []
+    if not named:
+        candidates += map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))
+    needed = "import click, attrs, deflate, elftools, pgpy, urllib3, zstandard"
+    for candidate in candidates:
+        trial = subprocess.run((candidate, "-c", needed), capture_output=True, check=False)
+        if not trial.returncode:
+            return candidate
+    pytest.skip(f"no Python {version} with the dependencies is installed")
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_the_version_of_python_does_not_matter(
     version: str, world: World, golden: str, tmp_path: Path
 ) -> None:
-    """Where another interpreter with the dependencies is named by the environment."""
-    other = os.environ.get(f"IMAGESMITH_TEST_PYTHON_{version.replace('.', '_')}")
-    if not other:
-        pytest.skip("names no interpreter that has the dependencies")
-    assert build(world, tmp_path, program=(other, "-m", "imagesmith")) == golden
+    """Where there is another interpreter with the dependencies; it proves it to itself as well."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        pytest.skip("runs the tests")
+    program = (interpreter(version), "-m", "imagesmith")
+    env = {"PYTHONPATH": str(Path(imagesmith.__file__).parent.parent)}
+
+    assert build(world, tmp_path, "--check", program=program, env=env) == golden
 
 
 def test_locking_is_deterministic(world: World, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from imagesmith.manifest.sections import (
     DirectoryEntry,
     FileEntry,
     ImageSection,
+    LayerBudget,
     RootfsSection,
     RuntimeSection,
     SymlinkEntry,
@@ -80,6 +81,7 @@ PATHS = st.lists(
     min_size=1,
     max_size=3,
 ).map(lambda parts: "/" + "/".join(parts))
+MODES = st.sampled_from([0, 0o600, 0o644, 0o755, 0o1777, 0o4755, 0o7777])
 UNIQUE_PATHS = st.lists(PATHS, max_size=3, unique=True).map(tuple)
 
 
@@ -113,7 +115,7 @@ def declarations(draw: st.DrawFn, users: list[str], arches: list[str]) -> Declar
             FileEntry(
                 path=path,
                 content=draw(st.binary(max_size=200) | st.text(max_size=200).map(_encoded)),
-                mode=draw(st.integers(0, 0o7777)),
+                mode=draw(MODES),
                 user=draw(owners),
                 group=draw(owners),
                 architectures=draw(some),
@@ -121,8 +123,7 @@ def declarations(draw: st.DrawFn, users: list[str], arches: list[str]) -> Declar
             for path in paths[::3]
         ),
         directories=tuple(
-            DirectoryEntry(path=path, mode=draw(st.integers(0, 0o7777)), user=draw(owners))
-            for path in paths[1::3]
+            DirectoryEntry(path=path, mode=draw(MODES), user=draw(owners)) for path in paths[1::3]
         ),
         symlinks=tuple(
             SymlinkEntry(path=path, target=draw(PATHS), replace=draw(st.booleans()))
@@ -186,6 +187,7 @@ def recipes_of_any_shape(draw: st.DrawFn) -> Recipe:
                 exposed_ports=draw(st.sampled_from([(), ("53/udp", "80/tcp")])),
             ),
             compression=draw(st.sampled_from(["zstd", "gzip", "none"])),
+            layers=draw(st.sampled_from([None, LayerBudget(max_layers=2, min_layer_size=0)])),
         ),
     )
 

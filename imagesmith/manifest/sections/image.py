@@ -15,9 +15,21 @@ from imagesmith.model.reference import REFERENCE
 
 Compression = Literal["zstd", "gzip", "none"]
 COMPRESSIONS: tuple[Compression, ...] = ("zstd", "gzip", "none")
+MAX_LAYERS = 125
+"""What docker stacks at most, the layers of an image made from this one included."""
 
 _PORT = re.compile(r"([1-9][0-9]{0,4})/(tcp|udp|sctp)\Z")
 _SIGNAL = re.compile(r"(?:SIG)?[A-Z][A-Z0-9+-]{0,15}\Z|[0-9]{1,3}\Z")
+
+
+@attrs.frozen(kw_only=True)
+class LayerBudget:
+    """How many layers there may be, and how small, where packages have layers of their own."""
+
+    max_layers: int = 64
+    """At least 2: half of what engines take, so that images can be made from this one."""
+    min_layer_size: int = 64 * 1024
+    """Bytes of files below which packages share a layer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -26,6 +38,8 @@ class ImageSection:
 
     config: ImageConfig = ImageConfig()
     compression: Compression = "zstd"
+    layers: LayerBudget | None = None
+    """How packages are spread over layers; None puts everything into one."""
     reference: str = ""
     """Name and tag that loading gives the image; empty means `NAME:latest`."""
 
@@ -36,9 +50,30 @@ def read_image(table: Table) -> ImageSection:
     reference = table.string("reference", "")
     if reference and not REFERENCE.fullmatch(reference):
         raise table.error("reference", f"not an image reference: {reference!r}")
-    section = ImageSection(config=_read_config(table), compression=compression, reference=reference)
+    section = ImageSection(
+        config=_read_config(table),
+        compression=compression,
+        layers=_read_layers(table),
+        reference=reference,
+    )
     table.end()
     return section
+
+
+def _read_layers(table: Table) -> LayerBudget | None:
+    if choice(table, "layers", ("one", "package")) == "one":
+        for key in ("max-layers", "min-layer-size"):
+            if table.has(key):
+                raise table.error(key, 'of use only with layers = "package"')
+        return None
+    default = LayerBudget()
+    budget = LayerBudget(
+        max_layers=table.integer("max-layers", default.max_layers, minimum=2),
+        min_layer_size=table.integer("min-layer-size", default.min_layer_size),
+    )
+    if budget.max_layers > MAX_LAYERS:
+        raise table.error("max-layers", f"expected at most {MAX_LAYERS}, got {budget.max_layers}")
+    return budget
 
 
 def _read_config(table: Table) -> ImageConfig:
@@ -91,6 +126,12 @@ def write_image(section: ImageSection) -> list[str]:
     """Write `[image]`, leaving out what is empty."""
     config = section.config
     lines = ["", "[image]", f"compression = {toml.string(section.compression)}"]
+    if section.layers:
+        lines += [
+            'layers = "package"',
+            f"max-layers = {section.layers.max_layers}",
+            f"min-layer-size = {section.layers.min_layer_size}",
+        ]
     if section.reference:
         lines.append(f"reference = {toml.string(section.reference)}")
     arrays = {

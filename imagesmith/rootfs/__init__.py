@@ -4,6 +4,6 @@
 merged, and `libraries` leaves them as ldconfig would; `generated` makes the
 files no package ships (accounts, certificate bundle, mount points); `metadata`
 finds what scanners and lawyers need beside the closure; `assemble` puts the
-chosen paths together.  All of it on values: nothing is read from or written to
-the host.
+chosen paths together, and `layering` divides them into layers.  All of it on
+values: nothing is read from or written to the host.
 """

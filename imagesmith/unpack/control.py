@@ -90,6 +90,11 @@ def check_identity(
             )
 
 
+def source_name(fields: Mapping[str, str], package: str) -> str:
+    """Return what a package was built from; the name is left out where both are called alike."""
+    return fields.get("Source", "").partition(" ")[0] or package
+
+
 def stanza_fields(stanza: bytes) -> dict[str, str]:
     """Return the fields of the only stanza in `stanza`; Refused if it is not exactly one."""
     fields: dict[str, list[str]] = {}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Mapping
 
 import attrs
 
-from imagesmith import compression
-from imagesmith.build import maintained, results
+from imagesmith.build import maintained, packing, results
 from imagesmith.build.contents import Contents
 from imagesmith.build.effects import Effects
 from imagesmith.build.plan import Plan
@@ -16,16 +14,12 @@ from imagesmith.build.results import Built
 from imagesmith.build.union import configured
 from imagesmith.elf.root import LD_SO_CACHE, Root
 from imagesmith.errors import ClosureIncomplete
-from imagesmith.manifest import mtree
-from imagesmith.model.digest import Digest
 from imagesmith.model.resolve import Found, resolve
 from imagesmith.model.tree import Tree
-from imagesmith.oci import layer as layers
 from imagesmith.rootfs import assemble, declared, generated, libraries, metadata
 from imagesmith.rootfs.effects.configured import Configured
 from imagesmith.rootfs.effects.ledger import Ledger
 from imagesmith.rootfs.overlay import Overlay
-from imagesmith.store import Store
 from imagesmith.trace import loading, seeds
 from imagesmith.trace.closure import Closure, Reason
 
@@ -54,22 +48,18 @@ class Rootfs:
         return self.packages.lacking(self.shipped)
 
 
-def execute(plan: Plan, effects: Effects) -> Built:
-    """Make the image of `plan`, believing no kept result, and keep what comes out."""
+def execute(plan: Plan, effects: Effects, *, reuse: bool = False) -> Built:
+    """Make the image of `plan`, believing no kept result, and keep what comes out.
+
+    With `reuse` kept layers are believed, and what the result holds is for the caller to judge.
+    """
     with Contents(effects.store) as contents:
         made = rootfs(plan, contents, effects)
         maintained.check(plan.scripts, made.lacking)
-        layer = layers.pack(
-            made.tree,
-            read=contents.chunks,
-            epoch=plan.epoch,
-            encoder=compression.encoder(plan.image.compression),
-            keep=partial(_add, effects.store),
-            jobs=effects.jobs,
-        )
-        # Packing has verified every byte that this looks at.
-        warnings = _loaded(plan, made.tree, contents)
-    result = results.built(plan, layer, mtree.to_bytes(made.tree))
+        packed = packing.pack(made.tree, plan, made.packages, contents, effects, reuse=reuse)
+        # Packing has verified every byte that this looks at, unless it left some alone.
+        warnings = () if packed.kept else _loaded(plan, made.tree, contents)
+    result = attrs.evolve(results.built(plan, packed.layers, packed.mtree), kept=packed.kept)
     results.keep(plan, result, effects.store)
     warnings = tuple(dict.fromkeys((*made.warnings, *warnings)))
     return attrs.evolve(result, warnings=warnings, lacking=made.lacking)
@@ -87,7 +77,8 @@ def _loaded(plan: Plan, tree: Tree, contents: Contents) -> tuple[str, ...]:
 def _cached(plan: Plan, tree: Tree, whole: Overlay, contents: Contents) -> Tree:
     """Return the finished tree with an ld.so.cache of its own, if it is to have one."""
     policy = plan.rootfs.ld_so_cache
-    is_made = LD_SO_CACHE in tree and LD_SO_CACHE not in whole.owners
+    theirs = (*whole.owners, *declared.paths(plan.rootfs.declared))
+    is_made = LD_SO_CACHE in tree and LD_SO_CACHE not in theirs
     if not is_made and policy != "always":
         return tree
     read = contents.reader(whole.tree)
@@ -109,11 +100,6 @@ def _unstartable(plan: Plan, tree: Tree) -> tuple[str, ...]:
         for path in command
         if path.startswith("/") and not isinstance(resolve(tree, path), Found)
     )
-
-
-def _add(store: Store, chunks: Iterable[bytes]) -> tuple[Digest, int]:
-    blob = store.add(chunks)
-    return blob.digest, blob.size
 
 
 def _promised(plan: Plan) -> frozenset[str]:

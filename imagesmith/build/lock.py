@@ -179,11 +179,15 @@ def _all_built(draft: Manifest, effects: Effects) -> Mapping[Arch, Built]:
 
 
 def _built(draft: Manifest, arch: Arch, effects: Effects) -> Built:
-    """Build one architecture; of what is missing say which package may have it."""
+    """Build one architecture; of what is missing say where, and which package may have it."""
     try:
         return execute.execute(plan.plan(draft, arch, encoder=draft.encoder), effects)
-    except (ClosureIncomplete, PathNotFound) as error:
+    except ClosureIncomplete as error:
         raise providers.advised(error, draft, arch, effects.store) from None
+    except PathNotFound as error:
+        where = arch.debian if len(draft.architectures) > 1 else ""
+        named = attrs.evolve(error, arch=where)
+        raise providers.advised(named, draft, arch, effects.store) from None
 
 
 def expectation(built: Built) -> Expectation:

@@ -8,6 +8,8 @@ This module knows nothing of how results are made, so that finding one is cheap.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -22,7 +24,7 @@ from imagesmith.rootfs.effects.ledger import Ledger
 from imagesmith.store import Store
 
 CREATED_BY = "imagesmith"
-"""`created_by` of the layer's history; without a version, which would change images."""
+"""`created_by` of a layer's history; without a version, which would change images."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,13 +37,15 @@ class Built:
     """What tracing found odd; a kept result has lost them."""
     lacking: tuple[Ledger, ...] = ()
     """Maintainer scripts that the plan acknowledges; a kept result has lost them, too."""
+    kept: int = 0
+    """How many of the layers were not made for it, but found in the store: a claim, too."""
 
 
-def built(plan: Plan, layer: Layer, mtree: bytes) -> Built:
-    """Describe a plan's layer as its image."""
+def built(plan: Plan, layers: Sequence[Layer], mtree: bytes) -> Built:
+    """Describe a plan's layers as its image."""
     image = oci.image(
         arch=plan.arch,
-        layers=[layer],
+        layers=layers,
         config=plan.image.config,
         epoch=plan.epoch,
         created_by=CREATED_BY,
@@ -51,16 +55,10 @@ def built(plan: Plan, layer: Layer, mtree: bytes) -> Built:
 
 def keep(plan: Plan, result: Built, store: Store) -> None:
     """Remember what the plan gave."""
-    (layer,) = result.image.layers
     described: Json = {
         "plan": plan.digest.hex,
         "mtree": store.add([result.mtree]).digest.hex,
-        "layer": {
-            "diff-id": layer.diff_id.hex,
-            "digest": layer.digest.hex,
-            "size": layer.size,
-            "media-type": layer.media_type,
-        },
+        "layers": [layer_to_json(layer) for layer in result.image.layers],
     }
     blob = store.add([canonical.to_bytes(described)])
     store.derive("result", plan.digest, blob.digest)
@@ -73,18 +71,34 @@ def kept(plan: Plan, store: Store) -> Built | None:
         return None
     try:
         result = json.loads(store.read(found))
-        described = result["layer"]
-        layer = Layer(
-            diff_id=Digest(described["diff-id"]),
-            digest=Digest(described["digest"]),
-            size=described["size"],
-            media_type=described["media-type"],
-        )
+        layers = [layer_from_json(each) for each in result["layers"]]
         mtree, of = Digest(result["mtree"]), result["plan"]
     except (ValueError, KeyError, TypeError):  # the pointer leads to something else
         return None
     if of != plan.digest.hex:
         return None
-    if not store.find(layer.digest) or not store.find(mtree):
+    if not all(store.find(digest) for digest in (mtree, *(each.digest for each in layers))):
         return None
-    return built(plan, layer, store.read(mtree))
+    return built(plan, layers, store.read(mtree))
+
+
+def layer_to_json(layer: Layer) -> dict[str, Json]:
+    """Return what is kept of a layer."""
+    return {
+        "diff-id": layer.diff_id.hex,
+        "digest": layer.digest.hex,
+        "size": layer.size,
+        "media-type": layer.media_type,
+        "holding": layer.holding,
+    }
+
+
+def layer_from_json(described: Mapping[str, Any]) -> Layer:
+    """Return the layer of which that is kept; KeyError, TypeError or ValueError if it is not."""
+    return Layer(
+        diff_id=Digest(described["diff-id"]),
+        digest=Digest(described["digest"]),
+        size=described["size"],
+        media_type=described["media-type"],
+        holding=described["holding"],
+    )

@@ -13,8 +13,9 @@ from imagesmith.build.effects import Effects
 from imagesmith.build.plan import Plan
 from imagesmith.model.facts import Facts
 from imagesmith.rootfs import declared, libraries
-from imagesmith.rootfs.effects.configured import Configured
+from imagesmith.rootfs.effects.configured import Configured, Origin
 from imagesmith.rootfs.overlay import Overlay
+from imagesmith.unpack.control import source_name
 
 
 def _facts(view: memoryview) -> Facts | None:
@@ -35,4 +36,11 @@ def configured(plan: Plan, contents: Contents, effects: Effects) -> Configured:
     whole = declared.declare(made.overlay, plan.rootfs, facts=_facts)
     policy, read = plan.rootfs.ld_so_cache, contents.reader(whole.tree)
     tree = libraries.configured(whole.tree, policy, plan.arch, read=read)
-    return attrs.evolve(made, overlay=attrs.evolve(whole, tree=tree))
+    return attrs.evolve(
+        made,
+        overlay=attrs.evolve(whole, tree=tree),
+        origins={
+            item.name: Origin(source_name(index.control.fields, item.name), index.built)
+            for item, index in zip(plan.artefacts, indexed, strict=True)
+        },
+    )

@@ -51,7 +51,7 @@ class Image:
 def image(
     *, arch: Arch, layers: Sequence[Layer], config: ImageConfig, epoch: int, created_by: str
 ) -> Image:
-    """Describe `layers`, lowest first, as an image; `created_by` tells each one's history."""
+    """Describe `layers`, lowest first, as an image; `created_by` begins each one's history."""
     try:
         config_bytes = to_bytes(_config(arch, layers, config, _timestamp(epoch), created_by))
     except ValueError as error:
@@ -139,7 +139,13 @@ def _config(
         "created": created,
         "config": execution(config),
         "rootfs": {"type": "layers", "diff_ids": [str(layer.diff_id) for layer in layers]},
-        "history": [{"created": created, "created_by": created_by} for _ in layers],
+        "history": [
+            {
+                "created": created,
+                "created_by": f"{created_by}: {layer.holding}" if layer.holding else created_by,
+            }
+            for layer in layers
+        ],
     }
 
 

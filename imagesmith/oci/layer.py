@@ -51,6 +51,8 @@ class Layer:
     size: int
     """Of the blob."""
     media_type: str
+    holding: str = ""
+    """What of an image it holds, for its history; empty if that is everything."""
 
 
 def pack(

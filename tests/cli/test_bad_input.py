@@ -184,9 +184,8 @@ class TestStore:
         """No image is made of it; it is set aside, and the next run makes it anew."""
         world.build()
         world.tar.unlink()
-        for pointer in (world.root / "store" / "derived" / "result").rglob("*"):
-            if pointer.is_file():
-                pointer.unlink()
+        for kind in ("result", "layer"):
+            shutil.rmtree(world.root / "store" / "derived" / kind)
         tars = [p for p in (world.root / "store" / "blobs").rglob("*") if p.is_file()]
         for path in tars:
             content = path.read_bytes()
@@ -243,7 +242,7 @@ class TestStore:
             if pointer.is_file():
                 kept = store.read(Digest.parse(pointer.read_text().strip()))
                 result = json.loads(kept)
-                result["layer"] |= {"digest": planted.digest.hex, "size": planted.size}
+                result["layers"][0] |= {"digest": planted.digest.hex, "size": planted.size}
                 pointer.chmod(0o644)
                 pointer.write_text(f"{store.add([json.dumps(result).encode()]).digest}\n")
 

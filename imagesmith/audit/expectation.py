@@ -58,7 +58,7 @@ def compare(
         text = f"expected {expected.rootfs}, got {rootfs}"
         problems.append(Problem(result.arch, "rootfs", text))
     if result.diff_ids != expected.diff_ids:
-        text = f"expected {_joined(expected.diff_ids)}, got {_joined(result.diff_ids)}"
+        text = _other_layers(expected.diff_ids, result.diff_ids)
         problems.append(Problem(result.arch, "diff-id", text))
     if result.config != expected.config:
         text = f"expected {expected.config}, got {result.config}"
@@ -105,6 +105,15 @@ def differences(result: Result, expected: Expectation, recorded: bytes | None) -
         more = f"{len(lines) - MAX_NAMED} more files differ"
         named.append(Problem(result.arch, "file", more))
     return named
+
+
+def _other_layers(expected: tuple[Digest, ...], got: tuple[Digest, ...]) -> str:
+    """Name the layers that only one side has, if both have some that the other has not."""
+    missing = tuple(digest for digest in expected if digest not in got)
+    added = tuple(digest for digest in got if digest not in expected)
+    if missing and added:
+        expected, got = missing, added
+    return f"expected {_joined(expected)}, got {_joined(got)}"
 
 
 def _joined(digests: tuple[Digest, ...]) -> str:

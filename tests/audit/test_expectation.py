@@ -16,7 +16,7 @@ from imagesmith.model.tree import Directory, File, Tree
 
 TREE = Tree({"/a": File.of(b"1"), "/b": File.of(b"2")})
 MTREE = mtree.to_bytes(TREE)
-ONE, TWO = Digest("1" * 64), Digest("2" * 64)
+ONE, TWO, THREE, FOUR = (Digest(str(number) * 64) for number in (1, 2, 3, 4))
 RESULT = Result(arch="amd64", rootfs=MTREE, diff_ids=(ONE,), config=ONE, image=ONE)
 EXPECTED = Expectation(rootfs=Digest.of(MTREE), diff_ids=(ONE,), config=ONE, image=ONE)
 
@@ -75,6 +75,23 @@ class TestCompare:
         found = compare(result, EXPECTED, MTREE)
 
         assert Comparison(arch="amd64", level="different", problems=(problem,)) == found
+
+    @pytest.mark.parametrize(
+        ("wanted", "built", "text"),
+        [
+            ((ONE, TWO, THREE), (ONE, FOUR, THREE), f"expected {TWO}, got {FOUR}"),
+            ((ONE, TWO), (TWO, ONE), f"expected {ONE} {TWO}, got {TWO} {ONE}"),
+            ((ONE, TWO), (ONE,), f"expected {ONE} {TWO}, got {ONE}"),
+        ],
+    )
+    def test_layers_that_both_have_are_passed_over(
+        self, wanted: tuple[Digest, ...], built: tuple[Digest, ...], text: str
+    ) -> None:
+        """Of dozens one can see which ones differ; if it is the order, all of them are named."""
+        result = attrs.evolve(RESULT, diff_ids=built)
+        found = compare(result, attrs.evolve(EXPECTED, diff_ids=wanted), MTREE)
+
+        assert found.problems == (Problem("amd64", "diff-id", text),)
 
     def test_files_that_differ_are_named(self) -> None:
         """Extra, missing and changed ones, after the digest they explain."""

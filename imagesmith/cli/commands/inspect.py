@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from imagesmith.audit.contents import LayersFound
     from imagesmith.audit.layout import ImageFound
 
+_LINE = 90
+"""Characters shown of what a history says of a layer."""
+
 
 @click.command("inspect", short_help="Show an image's config, layers and largest files.")
 @click.argument("image")
@@ -64,8 +67,9 @@ def _described(
                 "diff-id": str(layer.diff_id) if layer.diff_id else None,
                 "size": len(layer.content),
                 "media-type": layer.media_type,
+                "created-by": told,
             }
-            for layer in image.layers
+            for layer, told in zip(image.layers, _told(image), strict=True)
         ],
         "files": len(regular),
         "entries": len(layers.tree),
@@ -77,15 +81,38 @@ def _described(
     return described
 
 
+def _told(image: ImageFound) -> list[str]:
+    """Return what the history says of each layer; nothing if it does not tell of all of them."""
+    history = image.config.get("history")
+    steps = (
+        [each for each in history if isinstance(each, dict)] if isinstance(history, list) else []
+    )
+    told = [each.get("created_by") for each in steps if not each.get("empty_layer")]
+    if len(told) != len(image.layers):
+        return ["" for _ in image.layers]
+    return [text if isinstance(text, str) else "" for text in told]
+
+
+def _shortened(told: str) -> str:
+    """Return the start of a history's entry, on one line."""
+    import textwrap
+
+    from imagesmith.model.text import printable
+
+    return textwrap.shorten(printable(told), _LINE, placeholder=" …")
+
+
 def _text(image: dict[str, Any]) -> str:
     """Render one image for people."""
     lines = ["", f"{image['platform']} {image['digest']}"]
     lines += [f"  {key}: {value}" for key, value in sorted(image["config"].items())]
     lines.append(f"  created: {image['created']}")
+    several = len(image["layers"]) > 1
     for layer in image["layers"]:
-        lines.append(
-            f"  layer {layer['digest']} {wording.size(layer['size'])} {layer['media-type']}"
-        )
+        line = f"  layer {layer['digest']} {wording.size(layer['size'])} {layer['media-type']}"
+        lines.append(line)
+        if several and layer["created-by"]:
+            lines.append(f"    {_shortened(layer['created-by'])}")
     lines.append(
         f"  {image['files']} files, {image['entries']} entries, {wording.size(image['size'])}"
     )

@@ -85,6 +85,18 @@ def test_podman_loads_and_runs_it(all_arches: Path, curl: Image, podman: tuple[s
     assert shown(ended).startswith(VERSION)
 
 
+def test_podman_stacks_layers(layered_archive: Path, curl: Image, podman: tuple[str, ...]) -> None:
+    """With a layer for each large package; what runs is the same, and the history tells of each."""
+    curl.shell.expect(*podman, "load", "-i", layered_archive)
+    command = ("run", "--rm", "--network=none", *MODEST, "localhost/layered:latest", "--version")
+    ended = curl.shell.run(*podman, *command)
+    told = curl.shell.expect(*podman, "history", "--no-trunc", "localhost/layered:latest").out
+
+    assert shown(ended).startswith(VERSION)
+    assert "imagesmith: libssl3 openssl" in told
+    assert told.splitlines()[1].split("imagesmith: ")[1].startswith("generated")
+
+
 def test_buildah_pulls_and_runs_it(single: Path, curl: Image, home: Path) -> None:
     """A builder takes the image as the one to start from, zstd layers included."""
     state = ("--root", f"{home}/b", "--runroot", f"{home}/br", "--storage-driver", "vfs")
@@ -117,6 +129,18 @@ def test_docker_loads_and_runs_it(plain: Path, curl: Image, docker: tuple[str, .
 
     assert "Loaded image: curl:latest" in loaded.out
     assert shown(ended).startswith(VERSION)
+
+
+def test_docker_stacks_layers(layered_archive: Path, curl: Image, docker: tuple[str, ...]) -> None:
+    """As many as there are in the image manifest."""
+    curl.shell.expect(*docker, "load", "-i", layered_archive)
+    ended = curl.shell.run(*docker, "run", "--rm", "--network=none", "layered:latest", "--version")
+    named = curl.shell.ok("inspect", layered_archive, "--json").json["images"][0]["layers"]
+    form = "{{len .RootFS.Layers}}"
+    count = curl.shell.expect(*docker, "inspect", "-f", form, "layered:latest").out
+
+    assert shown(ended).startswith(VERSION)
+    assert int(count) == len(named) > 10
 
 
 @pytest.fixture(scope="module")

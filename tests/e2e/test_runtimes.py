@@ -5,6 +5,7 @@ crun is not among them: 1.8 refuses hosts with control groups of both versions.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -99,6 +100,26 @@ def test_what_umoci_unpacks_is_the_recorded_mtree(plain: Path, curl: Image, tmp_
     unpacked = {f"./{path.relative_to(root)}" for path in root.rglob("*")}
 
     assert recorded - {"./"} == unpacked
+
+
+def test_layers_unpack_to_the_mtree_of_one(
+    layered: Image, layered_archive: Path, curl: Image, tmp_path: Path
+) -> None:
+    """Packages in layers of their own are the same root filesystem, also where umoci stacks it."""
+    umoci = program("umoci", "umoci")
+    rootless = () if os.geteuid() == 0 else ("--rootless",)
+    source = f"{layout(curl.shell, layered_archive, tmp_path / 'layout')}:latest"
+    curl.shell.expect(umoci, "unpack", *rootless, "--image", source, tmp_path / "bundle")
+    root = tmp_path / "bundle" / "rootfs"
+    recorded = (layered.directory / "amd64.mtree").read_text()
+    files = {
+        name: keywords.partition("sha256digest=")[2].split(" ")[0]
+        for name, _, keywords in (line.partition(" ") for line in recorded.splitlines())
+        if "type=file" in keywords
+    }
+
+    assert recorded == (curl.directory / "amd64.mtree").read_text()
+    assert files == {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in files}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from builders.elf import make_elf
 from builders.probe import Runner, files, write_image
 from builders.sandbox import program as installed
+from builders.tables import has_tables
 from builders.tar import Files
 
 from imagesmith.model.config import ImageConfig
@@ -50,16 +50,6 @@ def test_only_programs_of_the_kernels_format_are_told_to_it() -> None:
     assert foreign.through("/q", b"#!/bin/sh") == ()
     assert foreign.through("/q", b"\x7fELF\x02\x01") == ()
     assert foreign.through("/q", make_elf()[:64])[-1].startswith(":imagesmith:M::\\x7f\\x45")
-
-
-def has_tables() -> bool:
-    """Say whether this kernel gives a namespace its own table of binary formats."""
-    line = foreign.registration("/bin/true", make_elf()[:64])
-    code = f"import sys; sys.path[:0] = {sys.path!r}\n"
-    code += f"from imagesmith.sandbox import foreign; foreign.enter({line!r})"
-    return not subprocess.run(
-        (sys.executable, "-c", code), capture_output=True, check=False
-    ).returncode
 
 
 def test_children_of_foreign_programs_run(

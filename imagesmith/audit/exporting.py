@@ -17,9 +17,9 @@ from imagesmith.audit.layout import ImageFound
 from imagesmith.audit.problem import Problem
 from imagesmith.errors import HostError, IntegrityError, MalformedArtefact
 from imagesmith.model.canonical import Json
-from imagesmith.sandbox import export as writing
-from imagesmith.sandbox import lending
-from imagesmith.sandbox.lending import Exported
+from imagesmith.sandbox.trees import export as writing
+from imagesmith.sandbox.trees import lending
+from imagesmith.sandbox.trees.lending import Exported
 from imagesmith.store import Store
 
 HARMLESS = frozenset({"docker-archive", "history", "reference", "unreferenced"})
@@ -44,7 +44,7 @@ def export(image: ImageFound, store: Store, *, reference: str, what: str) -> Non
             layers.tree,
             layers=zip(layers.diff_ids, map(contents.decompressed, image.layers), strict=True),
             image=record,
-            epoch=_created(image),
+            epoch=created(image.config),
             what=what,
         )
 
@@ -107,10 +107,15 @@ def _is_spoken(text: str) -> bool:
         return False
 
 
-def _created(image: ImageFound) -> int:
-    """Return when an image says that it was made; the epoch of time where it does not."""
-    created = image.config.get("created")
+def created(config: Mapping[str, Json]) -> int:
+    """Return when a config says that its image was made, in seconds since 1970.
+
+    0 where it does not, or says it without the offset that RFC 3339 wants: what is
+    written must not depend on where that is.
+    """
+    text = config.get("created")
     try:
-        return int(datetime.fromisoformat(created).timestamp()) if isinstance(created, str) else 0
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return max(0, int(moment.timestamp())) if moment and moment.tzinfo else 0
     except (ValueError, OverflowError):
         return 0

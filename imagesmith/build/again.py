@@ -29,9 +29,9 @@ from imagesmith.model.canonical import Json
 from imagesmith.model.text import printable
 from imagesmith.oci import archive, bundle
 from imagesmith.oci.image import Image
-from imagesmith.sandbox import backwards, surroundings
-from imagesmith.sandbox.launch import Host
-from imagesmith.sandbox.surroundings import Ended
+from imagesmith.sandbox.elsewhere import backwards, surroundings
+from imagesmith.sandbox.elsewhere.surroundings import Ended
+from imagesmith.sandbox.starting.launch import Host
 from imagesmith.store.layout import host_errors
 from imagesmith.trust.trusted import TrustedManifest
 

@@ -30,22 +30,14 @@ from imagesmith.model.canonical import Json
 from imagesmith.oci.image import Image
 from imagesmith.rootfs.effects.configured import Configured
 from imagesmith.rootfs.overlay import Overlay
-from imagesmith.sandbox import (
-    calls,
-    checking,
-    expect,
-    holder,
-    inside,
-    launch,
-    platform,
-    refusal,
-    strace,
-)
-from imagesmith.sandbox.absent import Absent, absent
-from imagesmith.sandbox.accesses import Access, accesses
-from imagesmith.sandbox.checking import Failure, Stage
-from imagesmith.sandbox.launch import Host
-from imagesmith.sandbox.lending import Exported
+from imagesmith.sandbox.checks import checking, expect, holder
+from imagesmith.sandbox.checks.absent import Absent, absent
+from imagesmith.sandbox.checks.checking import Failure, Stage
+from imagesmith.sandbox.starting import inside, launch, platform, refusal
+from imagesmith.sandbox.starting.launch import Host
+from imagesmith.sandbox.trees.lending import Exported
+from imagesmith.sandbox.watching import calls, strace
+from imagesmith.sandbox.watching.accesses import Access, accesses
 from imagesmith.store import Store
 
 

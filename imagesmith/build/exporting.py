@@ -20,8 +20,8 @@ from imagesmith.model.tree import File, Span, Tree
 from imagesmith.oci import image as oci
 from imagesmith.rootfs import assemble, generated
 from imagesmith.rootfs.effects.configured import Configured
-from imagesmith.sandbox import export
-from imagesmith.sandbox.lending import Exported
+from imagesmith.sandbox.trees import export
+from imagesmith.sandbox.trees.lending import Exported
 from imagesmith.store import Store
 
 

@@ -20,11 +20,12 @@ from imagesmith.errors import HostError
 from imagesmith.manifest import record as records
 from imagesmith.manifest.record import Command, Record
 from imagesmith.model.tree import Directory, Tree, parents, sort_key
-from imagesmith.sandbox import hits, launch, mounts, observe
-from imagesmith.sandbox.accesses import Access
-from imagesmith.sandbox.launch import Host
-from imagesmith.sandbox.lending import Exported
-from imagesmith.sandbox.program import Asked
+from imagesmith.sandbox.starting import launch, mounts
+from imagesmith.sandbox.starting.launch import Host
+from imagesmith.sandbox.starting.program import Asked
+from imagesmith.sandbox.trees.lending import Exported
+from imagesmith.sandbox.watching import hits, observe
+from imagesmith.sandbox.watching.accesses import Access
 
 
 @attrs.frozen(kw_only=True)

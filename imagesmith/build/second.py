@@ -29,7 +29,7 @@ from imagesmith.manifest import manifest as manifests
 from imagesmith.model import arch as arches
 from imagesmith.model.canonical import Json
 from imagesmith.oci import archive, bundle
-from imagesmith.sandbox import backwards, surroundings
+from imagesmith.sandbox.elsewhere import backwards, surroundings
 from imagesmith.store import Store
 
 MANIFEST, ASKED, MIRROR, STORE, IMAGE = (

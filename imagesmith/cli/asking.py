@@ -11,7 +11,7 @@ import click
 from imagesmith.errors import UsageError
 
 if TYPE_CHECKING:
-    from imagesmith.sandbox.program import Asked
+    from imagesmith.sandbox.starting.program import Asked
 
 
 def sandboxed(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,7 +43,7 @@ def sandboxed(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def asked(options: Mapping[str, Any]) -> Asked:
     """Return what a command line wants other than the image says; UsageError names an option."""
-    from imagesmith.sandbox.program import Asked
+    from imagesmith.sandbox.starting.program import Asked
 
     return Asked(
         arguments=options["arguments"],

@@ -20,8 +20,8 @@ from imagesmith.model import arch as arches
 from imagesmith.model.arch import Arch
 from imagesmith.model.canonical import Json
 from imagesmith.oci.image import Image
-from imagesmith.sandbox import launch
-from imagesmith.sandbox.absent import Absent
+from imagesmith.sandbox.checks.absent import Absent
+from imagesmith.sandbox.starting import launch
 
 MAX_ABSENT = 12
 """Paths that a message names; --json has all."""

@@ -14,7 +14,6 @@ import attrs
 from imagesmith.audit import contents, exporting
 from imagesmith.audit.contents import LayersFound
 from imagesmith.audit.layout import ImageFound, Layout
-from imagesmith.cli import pulling
 from imagesmith.errors import UsageError
 from imagesmith.model import arch as arches
 from imagesmith.model.digest import Digest
@@ -47,7 +46,7 @@ class Source:
 
     def created(self, image: ImageFound) -> int:
         """Return the one time of an image, seconds since 1970."""
-        return pulling.created(bytes(self.blob(image.config_digest)), what=image.config_member)
+        return exporting.created(image.config)
 
 
 def write(source: Source, destination: Destination, *, arch: str) -> Digest:
@@ -140,12 +139,12 @@ def _docker(
 
 def _write_root(path: Path, found: LayersFound, image: ImageFound, epoch: int) -> None:
     """Write a root filesystem into a directory that is not there yet, whole or not at all."""
-    from imagesmith.sandbox import export
+    from imagesmith.sandbox.trees import export
 
+    whole.refuse_present(path)
     draft = path.with_name(f".{path.name}.tmp-{os.urandom(8).hex()}")
     layers = zip(found.diff_ids, map(contents.decompressed, image.layers), strict=True)
     try:
-        whole.refuse_present(path)
         export.populate(
             draft, found.tree, layers=layers, epoch=epoch, what=str(path), keep=export.WHOLE
         )

@@ -10,7 +10,7 @@ from imagesmith.build.effects import Effects
 from imagesmith.cli.documents import ImageDirectory
 from imagesmith.cli.session import Session
 from imagesmith.model.canonical import Json
-from imagesmith.sandbox import launch
+from imagesmith.sandbox.starting import launch
 from imagesmith.trust.trusted import TrustedManifest
 
 

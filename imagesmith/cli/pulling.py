@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import attrs
 
+from imagesmith.audit import exporting
 from imagesmith.build.effects import Effects
 from imagesmith.cli import trusting
 from imagesmith.errors import UsageError
@@ -65,8 +65,4 @@ def pull(
 def created(config: bytes, *, what: str) -> int:
     """Return when an image was made, in seconds since 1970; 0 if its config does not say."""
     document = reader.parse(config, artefact=what, member="config")
-    text = document.get("created") if isinstance(document, Mapping) else None
-    try:
-        return max(0, int(datetime.fromisoformat(str(text)).timestamp()))
-    except ValueError:
-        return 0
+    return exporting.created(document) if isinstance(document, Mapping) else 0

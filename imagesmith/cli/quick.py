@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from imagesmith.sandbox import bubblewrap, replay
+from imagesmith.sandbox.starting import bubblewrap, replay
 
 TYPE_CHECKING = False  # typing, and collections, take long to import
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ def run(words: Sequence[str], environ: Mapping[str, str]) -> int | None:
     if (words[3:] and not entrypoint) or replay.locked(store, digest) is None:
         return None
     started = bubblewrap.start(bwrap, options, command)
-    from imagesmith.sandbox.supervise import NotStarted, supervise
+    from imagesmith.sandbox.starting.supervise import NotStarted, supervise
 
     try:
         return supervise(started)
     except NotStarted:
-        from imagesmith.sandbox import launch
+        from imagesmith.sandbox.starting import launch
 
         raise launch.why_not(bwrap, os.fsdecode(command[0]), launch.here(environ)) from None
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from imagesmith.errors import UsageError
-from imagesmith.sandbox import bubblewrap, glance, launch, lending, platform, refusal, replay
-from imagesmith.sandbox.glance import Named
-from imagesmith.sandbox.launch import Host
-from imagesmith.sandbox.lending import Exported
-from imagesmith.sandbox.program import Asked
+from imagesmith.sandbox.starting import bubblewrap, launch, platform, refusal, replay
+from imagesmith.sandbox.starting.launch import Host
+from imagesmith.sandbox.starting.program import Asked
+from imagesmith.sandbox.trees import glance, lending
+from imagesmith.sandbox.trees.glance import Named
+from imagesmith.sandbox.trees.lending import Exported
 
 if TYPE_CHECKING:
     from imagesmith.audit.layout import ImageFound, Layout

@@ -61,7 +61,7 @@ def _env(store: Path) -> tuple[str, ...]:
 
 def bubblewrap(exported: Path) -> Contender:
     """Return bubblewrap with what the image's start remembers, as its own arguments."""
-    from imagesmith.sandbox.bubblewrap import ISOLATION
+    from imagesmith.sandbox.starting.bubblewrap import ISOLATION
 
     words = (exported / "start").read_text().split("\0")[4:]
     options = words[1 : int(words[0]) + 1]

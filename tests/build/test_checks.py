@@ -19,10 +19,10 @@ from imagesmith.manifest.manifest import Manifest
 from imagesmith.manifest.sections import Check, Step
 from imagesmith.model import arch
 from imagesmith.oci.image import Image
-from imagesmith.sandbox import launch
-from imagesmith.sandbox.absent import Absent
-from imagesmith.sandbox.checking import Failure
-from imagesmith.sandbox.launch import Host
+from imagesmith.sandbox.checks.absent import Absent
+from imagesmith.sandbox.checks.checking import Failure
+from imagesmith.sandbox.starting import launch
+from imagesmith.sandbox.starting.launch import Host
 from imagesmith.store import Store
 
 HOST = launch.here(os.environ)

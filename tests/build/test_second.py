@@ -12,7 +12,7 @@ from builders.world import World
 
 from imagesmith.build import second
 from imagesmith.build.second import Asked
-from imagesmith.sandbox import backwards
+from imagesmith.sandbox.elsewhere import backwards
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from pathlib import Path
 import attrs
 from builders.sandbox import bubblewrap, program
 
-from imagesmith.sandbox import accesses, launch, strace, supervise
-from imagesmith.sandbox import bubblewrap as door
-from imagesmith.sandbox.accesses import Accesses
+from imagesmith.sandbox.starting import bubblewrap as door
+from imagesmith.sandbox.starting import launch, supervise
+from imagesmith.sandbox.watching import accesses, strace
+from imagesmith.sandbox.watching.accesses import Accesses
 
 _SOURCE = r"""
 #define _GNU_SOURCE

@@ -21,8 +21,8 @@ from imagesmith.cli import running
 from imagesmith.model.config import ImageConfig
 from imagesmith.model.tree import Entry, File, Tree
 from imagesmith.oci import archive, bundle
-from imagesmith.sandbox import launch
-from imagesmith.sandbox.program import Asked
+from imagesmith.sandbox.starting import launch
+from imagesmith.sandbox.starting.program import Asked
 from imagesmith.store import Store
 
 EPOCH = 1_700_000_000

@@ -8,7 +8,7 @@ from functools import cache
 
 from builders.elf import make_elf
 
-from imagesmith.sandbox import foreign
+from imagesmith.sandbox.starting import foreign
 
 
 @cache

@@ -17,7 +17,7 @@ from builders.shell import Shell
 from imagesmith.build import checks, results
 from imagesmith.manifest import mtree
 from imagesmith.model.arch import Arch
-from imagesmith.sandbox import launch
+from imagesmith.sandbox.starting import launch
 
 pytestmark = pytest.mark.e2e
 

@@ -15,8 +15,9 @@ from builders.shell import Shell
 
 from imagesmith.build import exporting
 from imagesmith.model import arch as arches
-from imagesmith.sandbox import checking, expect, launch
-from imagesmith.sandbox.checking import Failure, Stage
+from imagesmith.sandbox.checks import checking, expect
+from imagesmith.sandbox.checks.checking import Failure, Stage
+from imagesmith.sandbox.starting import launch
 
 pytestmark = pytest.mark.e2e
 CURL = Example("curl")

@@ -36,7 +36,7 @@ def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # n
     """
     from imagesmith.build import recording
     from imagesmith.cli import documents, recorded, tracing
-    from imagesmith.sandbox import launch
+    from imagesmith.sandbox.starting import launch
 
     session: Session = ctx.obj
     image = documents.at(directory)

@@ -29,7 +29,7 @@ def command(ctx: click.Context, /, image: str, **options: Any) -> None:  # noqa:
     status is this command's.
     """
     from imagesmith.cli import running
-    from imagesmith.sandbox import launch
+    from imagesmith.sandbox.starting import launch
 
     session: Session = ctx.obj
     wishes = asked(options)
@@ -44,7 +44,7 @@ def _platform(name: str) -> str:
     """Return the OCI platform of an architecture as Debian calls it."""
     from imagesmith.errors import UsageError
     from imagesmith.model import arch
-    from imagesmith.sandbox import platform
+    from imagesmith.sandbox.starting import platform
 
     try:
         found = arch.parse(name)

@@ -1,0 +1,1 @@
+"""Smoke tests: steps that share a sandbox, and what they must say."""

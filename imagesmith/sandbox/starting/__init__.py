@@ -1,0 +1,1 @@
+"""A program in a sandbox: what it sees, how it starts, how it ends."""

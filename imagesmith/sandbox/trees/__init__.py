@@ -1,0 +1,1 @@
+"""Root filesystems on disk: written once, lent to sandboxes."""

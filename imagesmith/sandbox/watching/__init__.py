@@ -1,0 +1,1 @@
+"""What a program uses while it runs, from the log of strace."""

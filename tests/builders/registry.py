@@ -28,6 +28,7 @@ USER, PASSWORD, IDENTITY = "alice", "pass:word", "identity-token"
 _BLOB = re.compile(r"/v2/(.+)/blobs/(sha256:[0-9a-f]{64})")
 _UPLOADS = re.compile(r"/v2/(.+)/blobs/uploads/")
 _UPLOAD = re.compile(r"/upload/([0-9]+)")
+_REFERRERS = re.compile(r"/v2/(.+)/referrers/(sha256:[0-9a-f]{64})")
 _MANIFEST = re.compile(r"/v2/(.+)/manifests/(.+)")
 
 
@@ -54,6 +55,34 @@ class Registry(ThreadingHTTPServer):
 
     daemon_threads = True
 
+    busy = 0
+    """Requests to answer with 503 first."""
+    drop_uploads = 0
+    """Uploads whose connection breaks halfway; what came is kept."""
+    lose_answers = 0
+    """Uploads that are stored and never answered."""
+    drop_blobs = 0
+    """Blobs whose connection breaks halfway."""
+    max_body: int | None = None
+    """Larger uploads in one request are 413."""
+    lie: str | None = None
+    """The digest that is said of everything stored or given."""
+    redirect: str | None = None
+    """Base URL that blobs are to be had from instead."""
+    realm: str | None = None
+    token: str | None = None
+    """What is given for a token."""
+    has_referrers = False
+    """Whether it keeps lists of referrers, two to a page."""
+    rivals = 0
+    """Manifests under a tag that somebody overwrites at once, with an empty index."""
+    busy_uploads = 0
+    """Uploads to answer with 503 first."""
+    page = 0
+    """Bytes of what every error says besides."""
+    denied: tuple[int, str] | None = None
+    """Status and error code of every answer about manifests."""
+
     def __init__(self, auth: Literal["none", "basic", "bearer"] = "none") -> None:
         """Listen on a free port."""
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -61,25 +90,6 @@ class Registry(ThreadingHTTPServer):
         self.repos: dict[str, Repo] = {}
         self.uploads: dict[str, tuple[str, bytearray]] = {}
         self.requests: list[Asked] = []
-        self.busy = 0
-        """Requests to answer with 503 first."""
-        self.drop_uploads = 0
-        """Uploads whose connection breaks halfway; what came is kept."""
-        self.lose_answers = 0
-        """Uploads that are stored and never answered."""
-        self.drop_blobs = 0
-        """Blobs whose connection breaks halfway."""
-        self.max_body: int | None = None
-        """Larger uploads in one request are 413."""
-        self.lie: str | None = None
-        """The digest that is said of everything stored or given."""
-        self.redirect: str | None = None
-        """Base URL that blobs are to be had from instead."""
-        self.realm: str | None = None
-        self.token: str | None = None
-        """What is given for a token."""
-        self.denied: tuple[int, str] | None = None
-        """Status and error code of every answer about manifests."""
 
     @property
     def host(self) -> str:
@@ -157,15 +167,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(length)
             self._challenge()
             return
-        query = parse_qs(parts.query)
-        if found := _UPLOADS.fullmatch(parts.path):
+        self._specified(parts.path, parse_qs(parts.query), length)
+
+    def _specified(self, path: str, query: dict[str, list[str]], length: int) -> None:
+        if found := _UPLOADS.fullmatch(path):
             self._begin(found[1], query)
-        elif found := _UPLOAD.fullmatch(parts.path):
+        elif found := _UPLOAD.fullmatch(path):
             self._upload(found[1], query, length)
-        elif found := _BLOB.fullmatch(parts.path):
+        elif found := _BLOB.fullmatch(path):
             self._blob(found[1], found[2])
-        elif found := _MANIFEST.fullmatch(parts.path):
+        elif found := _MANIFEST.fullmatch(path):
             self._manifest(found[1], found[2], length)
+        elif self.server.has_referrers and (found := _REFERRERS.fullmatch(path)):
+            self._referrers(found[1], found[2], int(query.get("last", ["0"])[0]))
         else:
             self._send(404)
 
@@ -177,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
             return True
         if self.server.auth == "basic":
             return given == _basic(USER, PASSWORD)
-        name = re.split(r"/(?:blobs|manifests)/", path.removeprefix("/v2/"))[0]
+        name = re.split(r"/(?:blobs|manifests|referrers)/", path.removeprefix("/v2/"))[0]
         verb = "pull" if self.command in ("GET", "HEAD") else "push"
         scopes = base64.b64decode(given.removeprefix("Bearer ") or "").decode().split()
         return any(
@@ -219,9 +233,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self._send(204, location)
             return
-        if self.server.max_body is not None and length > self.server.max_body:
+        if status := self._unwilling(length):
             self.rfile.read(length)
-            self._send(413)
+            self._send(status)
             return
         if self.server.drop_uploads and length:
             self.server.drop_uploads -= 1
@@ -245,6 +259,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.lose_answers -= 1
             raise _Dropped
         self._send(201, {"Docker-Content-Digest": self.server.lie or digest})
+
+    def _unwilling(self, length: int) -> int:
+        """Return the status of an upload that is not taken, or 0."""
+        if self.server.busy_uploads:
+            self.server.busy_uploads -= 1
+            return 503
+        return 413 if self.server.max_body is not None and length > self.server.max_body else 0
 
     def _blob(self, name: str, digest: str) -> None:
         content = self.server.repo(name).blobs.get(digest)
@@ -279,7 +300,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self.headers["Content-Type"],
                 body,
             )
-            self._send(201, {"Docker-Content-Digest": self.server.lie or digest})
+            if self.server.rivals and not reference.startswith("sha256:"):
+                self.server.rivals -= 1
+                repo.manifests[reference] = (self.headers["Content-Type"], b'{"manifests":[]}')
+            said = {"Docker-Content-Digest": self.server.lie or digest}
+            subject = json.loads(body).get("subject")
+            if self.server.has_referrers and subject:
+                said["OCI-Subject"] = subject["digest"]
+            self._send(201, said)
         elif reference not in repo.manifests:
             self._error(404, "MANIFEST_UNKNOWN")
         else:
@@ -288,8 +316,19 @@ class _Handler(BaseHTTPRequestHandler):
             said = {"Content-Type": kind, "Docker-Content-Digest": self.server.lie or digest}
             self._send(200, said, content)
 
+    def _referrers(self, name: str, subject: str, start: int) -> None:
+        listed = []
+        for reference, (kind, content) in sorted(self.server.repo(name).manifests.items()):
+            document = json.loads(content)
+            if document.get("subject", {}).get("digest") == subject:
+                named = {"mediaType": kind, "digest": reference, "size": len(content)}
+                listed.append({**named, "artifactType": document["artifactType"]})
+        more = {"Link": f'</v2/?last={start + 2}>; rel="next"'} if listed[start + 2 :] else {}
+        index = {"schemaVersion": 2, "manifests": listed[start : start + 2]}
+        self._send(200, more, json.dumps(index).encode())
+
     def _error(self, status: int, code: str, headers: dict[str, str] | None = None) -> None:
-        errors = [{"code": code, "message": "no \x1b[31mway", "detail": None}]
+        errors = [{"code": code, "message": "no \x1b[31mway", "detail": "x" * self.server.page}]
         self._send(status, headers, json.dumps({"errors": errors}).encode())
 
     def _send(

@@ -70,9 +70,10 @@ def token_url(challenge: Challenge, wanted: str) -> str | None:
     realm = challenge.parameters.get("realm", "")
     try:
         parts = urlsplit(realm)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not usable:
         return None
     service = challenge.parameters.get("service")
     asked = [] if service is None else [("service", service)]

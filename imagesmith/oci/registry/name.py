@@ -43,7 +43,7 @@ class ImageName:
     @property
     def is_local(self) -> bool:
         """Whether it is on this machine, where nobody listens between."""
-        return _LOOPBACK.fullmatch(self.host) is not None
+        return is_loopback(self.host)
 
     def __str__(self) -> str:
         """Return the spelling people know."""
@@ -63,6 +63,20 @@ def parse(text: str) -> ImageName:
     digest = Digest.parse(found["digest"]) if found["digest"] else None
     tag = found["tag"] or (None if digest else LATEST)
     return ImageName(host=found["host"], name=found["name"], tag=tag, digest=digest)
+
+
+def expect(place: ImageName, digest: Digest) -> None:
+    """Raise UsageError if a place names another digest than that of what goes there."""
+    if place.digest not in (None, digest):
+        raise UsageError(
+            problem=f"{place}: what would go there has the digest {digest}",
+            hint="name the tag alone; the digest is what it is",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host, with a port or without, is this machine."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def _is_host(text: str) -> bool:

@@ -1,9 +1,10 @@
 """Requests to one registry: authorized as it asks, repeated where that does no harm.
 
 A registry answers 401 with a challenge; what it gives for it is kept for the
-rest of the session.  Servers that are busy and connections that break are tried
-again, with a pause that doubles; whether a request may be repeated at all, its
-sender says.
+rest of the session.  Nobody else is given it, or is answered a challenge: neither
+where downloads are redirected to nor where uploads go.  Servers that are busy and
+connections that break are tried again, with a pause that doubles; whether a
+request may be repeated at all, its sender says.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from urllib.parse import urlencode, urlsplit
 
 import attrs
 
-from imagesmith.errors import NetworkError
+from imagesmith.errors import IntegrityError, NetworkError
 from imagesmith.fetch.answer import Answer
-from imagesmith.fetch.exchange import AUTHORIZATION, Interrupted, Request
+from imagesmith.fetch.exchange import AUTHORIZATION, Interrupted, Request, origin
 from imagesmith.model.text import printable
 from imagesmith.oci.registry import challenge
 from imagesmith.oci.registry.login import Login
-from imagesmith.oci.registry.name import ImageName
+from imagesmith.oci.registry.name import ImageName, is_loopback
 
 OK, CREATED, ACCEPTED, NO_CONTENT = 200, 201, 202, 204
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_LARGE = 401, 403, 404, 413
@@ -87,14 +88,18 @@ class Session:
                     stack.enter_context(trial.pop_all())
                     return found
                 wait = _seconds(found.headers.get("Retry-After", ""))
-            self.sleep(min(max(wait, self.backoff * 2.0 ** (failures - 1)), MAX_WAIT))
+            self.pause(failures, wait)
         return stack.enter_context(self.once(request))
+
+    def pause(self, failures: int, wait: float = 0.0) -> None:
+        """Wait before the next try: longer after each, and as long as the server says."""
+        self.sleep(min(max(wait, self.backoff * 2.0 ** (failures - 1)), MAX_WAIT))
 
     @contextmanager
     def once(self, request: Request) -> Iterator[Answer]:
-        """Lend the answer to a request that is sent once; a challenge is met."""
+        """Lend the answer to a request that is sent once; the registry's challenge is met."""
         with self.exchange(self._signed(request)) as first:
-            if first.status != UNAUTHORIZED:
+            if first.status != UNAUTHORIZED or not self._is_own(first.url):
                 yield first
                 return
             asked = challenge.parse(first.headers.get("WWW-Authenticate", ""))
@@ -107,10 +112,14 @@ class Session:
 
     def _signed(self, request: Request) -> Request:
         """Add who asks, if the request goes to the registry itself."""
-        if self._authorization is None or urlsplit(request.url).netloc != self.place.host:
+        if self._authorization is None or not self._is_own(request.url):
             return request
         headers = {**request.headers, AUTHORIZATION: self._authorization}
         return attrs.evolve(request, headers=headers)
+
+    def _is_own(self, url: str) -> bool:
+        """Say whether a URL is of the registry itself."""
+        return origin(url) == origin(self.url(""))
 
     def _answered(self, asked: tuple[challenge.Challenge, ...], refusal: NetworkError) -> str:
         """Return the Authorization that one of the challenges asks for."""
@@ -130,7 +139,7 @@ class Session:
 
     def _token(self, url: str, asked: challenge.Challenge) -> str:
         """Get a bearer token: for a login, an identity token, or nobody."""
-        if urlsplit(url).scheme == "http" and not self.plain:
+        if not self._is_private(url):
             problem = "the registry wants logins sent in the open (its realm is http)"
             raise NetworkError(what=self.place.host, problem=problem)
         request = Request(method="GET", url=url)
@@ -153,6 +162,12 @@ class Session:
                 raise self._refusal(answer)
             return _token_of(answer.content(MAX_TOKEN), request)
 
+    def _is_private(self, url: str) -> bool:
+        """Say whether a login goes there encrypted, or no other way than to the registry."""
+        scheme, host, _ = origin(url)
+        near = is_loopback(urlsplit(url).netloc) or host == origin(self.url(""))[1]
+        return scheme == "https" or (self.plain and near)
+
     def _refusal(self, answer: Answer) -> NetworkError:
         who = "the login was not accepted" if self.login else "it wants a login"
         return NetworkError(
@@ -165,7 +180,11 @@ class Session:
 def told(answer: Answer) -> str:
     """Return what the body of an error says (distribution-spec, "Error Codes"), for people."""
     try:
-        errors = json.loads(answer.content(MAX_ERROR))["errors"]
+        body = answer.content(MAX_ERROR)
+    except (IntegrityError, Interrupted, NetworkError):
+        return ""  # the status says enough
+    try:
+        errors = json.loads(body)["errors"]
         parts = [f"{error['code']}: {error.get('message', '')}".rstrip(": ") for error in errors]
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return ""
@@ -192,4 +211,4 @@ def refused(answer: Answer, what: str) -> NetworkError:
     said = told(answer)
     reason = f"the registry answered {answer.status}{f' ({said})' if said else ''}"
     hint = "the login may not do this there" if answer.status == FORBIDDEN else None
-    return NetworkError(what=what, problem=reason, hint=hint)
+    return NetworkError(what=what, problem=reason, hint=hint, temporary=answer.status in _BUSY)

@@ -55,6 +55,7 @@ def test_any_header_can_be_read(header: str) -> None:
         ({"realm": "ftp://a/t"}, None),
         ({"realm": "/t"}, None),
         ({"realm": "https://[/t"}, None),
+        ({"realm": "https://a:99999/t"}, None),
         ({}, None),
     ],
 )

@@ -26,7 +26,7 @@ from imagesmith.oci.registry.name import ImageName
 from imagesmith.oci.registry.repository import Repository
 
 _PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
-_UNKNOWN = "credentials not found"
+_UNKNOWN = b"credentials not found"
 """What a credential program says of a host that it does not know."""
 PATIENCE = 60
 """Seconds that a credential program may take."""
@@ -44,8 +44,9 @@ def repository(
     """Lend a repository of a registry, spoken to as the options `asked` and logins say."""
     if session.offline:
         raise UsageError(problem=f"{place}: a registry cannot be asked offline")
-    options = Options(proxy=session.configuration.proxy)
-    with Client(options, os.environ) as client:
+    # What is spoken to this machine in the open must not pass through another.
+    options = Options(proxy=None if place.is_local else session.configuration.proxy)
+    with Client(options, {} if place.is_local else os.environ) as client:
         plain = place.is_local if asked["plain"] is None else asked["plain"]
         conversation = sessions.Session(
             place=place,
@@ -59,9 +60,10 @@ def repository(
 
 
 def login(place: ImageName, authfile: str | None) -> Login | None:
-    """Return the login of the first file that has one for `place`."""
-    for path in [Path(authfile)] if authfile else _files(os.environ):
-        if authfile or documents.is_present(path):
+    """Return the login of the first file that has one for `place`; one that is named must be."""
+    named = authfile or os.environ.get("REGISTRY_AUTH_FILE")
+    for path in [Path(named)] if named else _files(os.environ):
+        if named or documents.is_present(path):
             text = documents.read(path, limit=logins.MAX_FILE)
             found = logins.find(
                 text, place.host, place.name, document=str(path), program=credentials
@@ -73,12 +75,11 @@ def login(place: ImageName, authfile: str | None) -> Login | None:
 
 def _files(environ: Mapping[str, str]) -> Iterator[Path]:
     """Yield where podman and docker keep logins, in podman's order (containers-auth.json(5))."""
-    if environ.get("REGISTRY_AUTH_FILE"):
-        yield Path(environ["REGISTRY_AUTH_FILE"])
-        return
     home = Path(environ.get("HOME") or "/")
     if environ.get("XDG_RUNTIME_DIR"):
         yield Path(environ["XDG_RUNTIME_DIR"]) / "containers" / "auth.json"
+    else:
+        yield Path("/run/containers") / str(os.getuid()) / "auth.json"
     yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "containers" / "auth.json"
     yield Path(environ.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
 
@@ -91,9 +92,8 @@ def credentials(name: str, host: str) -> Mapping[str, Any] | None:
     try:
         ended = subprocess.run(  # noqa: S603 - named in the user's own file of logins
             [program, "get"],
-            input=host,
+            input=host.encode(),
             capture_output=True,
-            text=True,
             check=False,
             timeout=PATIENCE,
         )

@@ -48,6 +48,7 @@ def command(session: Session, /, image: str, destination: str, **options: Any) -
     archive = reader.read(auditing.mapped(path), name=str(path))
     exporting.require_sound(layout.read(archive).problems, str(path))
     bundle = bundles.in_archive(archive)
+    names.expect(place, bundle.root.digest)
     with registries.repository(
         session, place, options, scope="pull,push", sources=options["sources"]
     ) as repository:

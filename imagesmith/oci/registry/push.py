@@ -39,7 +39,7 @@ def push(
     chunk: int = 0,
     sources: Sequence[str] = (),
 ) -> Pushed:
-    """Store everything of a bundle, under the tag or digest of the session's place.
+    """Store everything of a bundle, under the tag of the session's place, or its digest.
 
     `content` gives the verified bytes of a config or layer; `sources` are repositories of
     the same registry that may have some of them.
@@ -60,5 +60,5 @@ def push(
         repository.put(str(manifest.digest), manifest, document)
     place = repository.session.place
     root = bundle.documents[bundle.root.digest]
-    repository.put(place.reference, bundle.root, root)
+    repository.put(place.tag or str(bundle.root.digest), bundle.root, root)
     return Pushed(blobs=tuple(zip(bundle.blobs, done, strict=True)))

@@ -11,18 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 import attrs
 
 from imagesmith.errors import IntegrityError, NetworkError
 from imagesmith.fetch.answer import Answer
-from imagesmith.fetch.exchange import Request
+from imagesmith.fetch.exchange import Request, moved
 from imagesmith.fetch.resuming import resumed
 from imagesmith.fetch.transfer import Transfer
 from imagesmith.fetch.web import Options
 from imagesmith.model.digest import Digest
 from imagesmith.oci.bundle import IMAGE_MANIFESTS, INDICES, Descriptor
+from imagesmith.oci.image import IMAGE_INDEX
 from imagesmith.oci.reader import MAX_DOCUMENT
 from imagesmith.oci.registry.session import (
     ACCEPTED,
@@ -42,7 +43,19 @@ _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})\Z")
 _OCTETS = "application/octet-stream"
 _CONTENT_DIGEST = "Docker-Content-Digest"
 
+_NEXT = re.compile(r"<([^<>]*)>\s*;\s*rel=\"?next\"?")
+"""The Link header of a list with more to come (RFC 5988, as the specification uses it)."""
+
 Sent = Literal["present", "mounted", "sent"]
+
+
+@attrs.frozen
+class Page:
+    """A part of a list."""
+
+    content: bytes
+    following: str
+    """Path of the next part, or nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -77,17 +90,18 @@ class Repository:
 
     def _sent(self, blob: Descriptor, content: memoryview, chunk: int) -> None:
         """Send a blob; an upload that broke off is begun anew."""
-        for left in reversed(range(self.session.tries)):
+        for failures in range(1, self.session.tries + 1):
             location = self._begun()
             try:
                 if not chunk and self._whole(location, blob, content):
                     return
                 self._chunked(self._begun(location), blob, content, chunk or SMALL_CHUNK)
             except NetworkError as error:
-                if not left or not error.temporary:
+                if failures == self.session.tries or not error.temporary:
                     raise
                 if self.has(blob.digest):  # the answer was lost, not the blob
                     return
+                self.session.pause(failures)
             else:
                 return
 
@@ -122,7 +136,7 @@ class Repository:
 
     def _chunked(self, location: str, blob: Descriptor, content: memoryview, chunk: int) -> None:
         """Send a blob piece by piece, going on from where the registry says it is."""
-        start, failures = 0, 0
+        start, furthest, failures = 0, 0, 0
         while start < len(content):
             piece = content[start : start + chunk]
             end = start + len(piece) - 1
@@ -136,20 +150,27 @@ class Repository:
                 with self.session.answer(request, again=False) as answer:
                     if answer.status != ACCEPTED:
                         raise refused(answer, str(blob.digest))
-                    location, start, failures = _location(answer), end + 1, 0
+                    location, start = _location(answer), end + 1
+                if start > furthest:  # a registry that forgets what it took is left in the end
+                    furthest, failures = start, 0
             except NetworkError as error:
                 failures += 1
                 if not error.temporary or failures >= self.session.tries:
                     raise
+                self.session.pause(failures)
                 location, start = self._progress(location, blob.digest)
+        self._finished(location, blob.digest)
+
+    def _finished(self, location: str, digest: Digest) -> None:
+        """Say that an upload in chunks is complete."""
         request = Request(
             method="PUT",
-            url=_with_digest(location, blob.digest),
+            url=_with_digest(location, digest),
             headers={"Content-Length": "0"},
             body=b"",
         )
         with self.session.answer(request, again=False) as answer:
-            self._expect(answer, blob.digest)
+            self._expect(answer, digest)
 
     def _progress(self, location: str, digest: Digest) -> tuple[str, int]:
         """Ask how much of an upload has arrived."""
@@ -161,12 +182,16 @@ class Repository:
             start = int(found[1]) + 1 if found and found[1] != "0" else 0
             return _location(answer), start
 
-    def put(self, reference: str, manifest: Descriptor, content: bytes) -> None:
-        """Store a manifest under a tag or its digest, byte for byte."""
+    def put(self, reference: str, manifest: Descriptor, content: bytes) -> str:
+        """Store a manifest under a tag or its digest, byte for byte.
+
+        Return the subject in whose list of referrers the registry says it put it, or "".
+        """
         headers = {"Content-Type": manifest.media_type, "Content-Length": str(len(content))}
         request = self._request("PUT", f"manifests/{reference}", headers=headers, body=content)
         with self.session.answer(request) as answer:
             self._expect(answer, manifest.digest)
+            return answer.headers.get("OCI-Subject", "")
 
     def manifest(self, reference: str) -> tuple[str, bytes]:
         """Return the media type and the bytes of a manifest, of an image or of an index.
@@ -186,6 +211,20 @@ class Repository:
             if expected.startswith("sha256:") and expected != got:
                 raise IntegrityError(what=answer.what, expected=expected, got=got)
         return media_type, content
+
+    def page(self, path: str) -> Page | None:
+        """Return a list that the registry keeps below the repository, or None if it has none."""
+        request = self._request("GET", path, headers={"Accept": IMAGE_INDEX})
+        with self.session.answer(request) as answer:
+            if answer.status == NOT_FOUND:
+                return None
+            if answer.status != OK:
+                raise refused(answer, f"{self.session.place.name}: {path}")
+            content = answer.content(MAX_DOCUMENT)
+            link = _NEXT.match(answer.headers.get("Link", ""))
+        # what follows is a query of the same list; a registry leads nowhere else
+        query = urlsplit(link[1]).query if link else ""
+        return Page(content, f"{path.partition('?')[0]}?{query}" if query else "")
 
     def blob(self, blob: Descriptor, offset: int = 0) -> Iterator[bytes]:
         """Yield a blob from `offset` on, resumed where the connection breaks; not verified."""
@@ -225,10 +264,9 @@ class Repository:
 
 def _location(answer: Answer) -> str:
     """Return where an upload goes on."""
-    found = urljoin(answer.url, answer.headers.get("Location", ""))
-    if not answer.headers.get("Location") or urlsplit(found).scheme not in ("http", "https"):
+    if not answer.headers.get("Location"):
         raise NetworkError(what=answer.what, problem="the registry names no place to upload to")
-    return found
+    return moved(answer)
 
 
 def _with_digest(location: str, digest: Digest) -> str:

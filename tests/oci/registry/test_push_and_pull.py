@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -192,10 +194,11 @@ class TestLogins:
             env = {"REGISTRY_AUTH_FILE": str(tmp_path / "mine.json")}
             by_environment = run(tmp_path, *push, env=env)
             absent = run(tmp_path, *push, "--authfile", tmp_path / "none.json")
+            missing = run(tmp_path, *push, env={"REGISTRY_AUTH_FILE": str(tmp_path / "none.json")})
             without = run(tmp_path, *push)
 
         assert (by_option.exit_code, by_environment.exit_code) == (0, 0)
-        assert (absent.exit_code, without.exit_code) == (2, 7)
+        assert (absent.exit_code, missing.exit_code, without.exit_code) == (2, 2, 7)
         assert "hint: log in with podman login" in without.stderr
 
     @pytest.mark.parametrize(
@@ -205,6 +208,7 @@ class TestLogins:
             ("echo credentials not found in native keychain; exit 1", 7),
             ("exit 3", 2),
             ("echo no json", 2),
+            ("printf '\\377'", 2),
         ],
     )
     def test_a_program_is_asked(self, tmp_path: Path, script: str, status: int) -> None:
@@ -223,17 +227,26 @@ class TestLogins:
         assert said.exit_code == status
         assert (tmp_path / "asked").read_text() == f"get {registry.host}\n"
 
-    @pytest.mark.parametrize("name", ["none", "../evil", ""])
-    def test_a_program_that_is_not_there_is_an_error(self, tmp_path: Path, name: str) -> None:
+    @pytest.mark.parametrize(
+        ("name", "problem"),
+        [
+            ("none", "no such file or directory"),
+            ("../evil", "not the name of a credential program"),
+            ("/bin/sh", "not the name of a credential program"),
+        ],
+    )
+    def test_a_program_that_is_not_there_is_an_error(
+        self, tmp_path: Path, name: str, problem: str
+    ) -> None:
         """Rather than asking without a login; no name leads out of PATH."""
         logins = tmp_path / "auth.json"
-        logins.write_text(json.dumps({"credHelpers": {"127.0.0.1:1": name or "/bin/sh"}}))
+        logins.write_text(json.dumps({"credHelpers": {"127.0.0.1:1": name}}))
         write_archive(tmp_path / "a.tar", {"amd64": SMALL["amd64"]}, reference="app")
         env = {"REGISTRY_AUTH_FILE": str(logins)}
         said = run(tmp_path, "push", tmp_path / "a.tar", "127.0.0.1:1/app", env=env)
 
         assert said.exit_code == 2
-        assert "error: docker-credential-" in said.stderr
+        assert f"error: docker-credential-{name}: {problem}" in said.stderr
 
     def _write(self, path: Path, registry: Registry) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -257,3 +270,58 @@ def test_a_registry_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
 
     assert said.exit_code == 7
     assert "no connection to the host" in said.stderr
+
+
+class TestPlaces:
+    """Where an image goes is what was named, or nothing happens."""
+
+    def test_a_tag_is_moved_though_a_digest_is_named(
+        self, registry: Registry, tmp_path: Path
+    ) -> None:
+        """Which must be the digest of what goes there."""
+        with registry:
+            digest = write_archive(tmp_path / "a.tar", {"amd64": SMALL["amd64"]}, reference="app")
+            place = f"{registry.host}/app:1"
+            good = run(tmp_path, "push", tmp_path / "a.tar", f"{place}@{digest}")
+            asked = len(registry.requests)
+            wrong = run(tmp_path, "push", tmp_path / "a.tar", f"{place}@sha256:{'0' * 64}")
+
+        assert (good.exit_code, wrong.exit_code) == (0, 2)
+        assert "1" in registry.repo("app").manifests
+        assert f"what would go there has the digest {digest}" in wrong.stderr
+        assert len(registry.requests) == asked
+
+    def test_this_machine_is_not_reached_through_another(
+        self, registry: Registry, tmp_path: Path
+    ) -> None:
+        """A proxy would see what is sent in the open, logins included."""
+        env = {"http_proxy": "http://127.0.0.1:1", "no_proxy": ""}
+        with registry:
+            write_archive(tmp_path / "a.tar", {"amd64": SMALL["amd64"]}, reference="app")
+            said = run(tmp_path, "push", tmp_path / "a.tar", f"{registry.host}/app", env=env)
+
+        assert said.exit_code == 0
+
+    def test_a_moment_without_an_offset_is_none(
+        self, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the puller is must not show in the archive."""
+        config = b'{"created": "2024-05-01T12:00:00", "architecture": "amd64", "os": "linux"}'
+        named = {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": f"sha256:{hashlib.sha256(config).hexdigest()}",
+            "size": len(config),
+        }
+        image = json.dumps({"schemaVersion": 2, "config": named, "layers": []}).encode()
+        with registry:
+            repo = registry.repo("app")
+            repo.blobs[str(named["digest"])] = config
+            repo.manifests["1"] = ("application/vnd.oci.image.manifest.v1+json", image)
+            for zone in ("UTC0", "JST-9"):
+                monkeypatch.setenv("TZ", zone)
+                time.tzset()
+                run(tmp_path, "pull", f"{registry.host}/app:1", "-o", tmp_path / zone)
+        monkeypatch.undo()
+        time.tzset()
+
+        assert (tmp_path / "UTC0").read_bytes() == (tmp_path / "JST-9").read_bytes()

@@ -26,7 +26,9 @@ IMAGE_MANIFESTS = (documents.IMAGE_MANIFEST, f"{DOCKER}.v2+json")
 MAX_DEPTH = 4
 """Indices within each other."""
 MAX_LISTED = 1024
-"""Members of one list."""
+"""Members of one list, and manifests altogether."""
+MAX_TOTAL = 64 * 1024 * 1024
+"""Bytes of all manifests together; they are held in memory."""
 
 
 @attrs.frozen(kw_only=True)
@@ -150,8 +152,10 @@ class _Walk:
 
     def descend(self, found: Descriptor, *, depth: int) -> None:
         """Note a manifest after what it names."""
-        if found.digest in self.manifests:
+        if known := self.manifests.get(found.digest):
+            self._expect_same(known, found)
             return
+        self._expect_room(found)
         raw = self.fetch(found)
         got = Digest.of(raw)
         if got != found.digest or len(raw) != found.size:
@@ -166,9 +170,29 @@ class _Walk:
             for below in named:
                 self.descend(below, depth=depth + 1)
         else:
+            self._expect_document(named[0])
             for blob in named:
-                self.blobs.setdefault(blob.digest, blob)
+                self._expect_same(self.blobs.setdefault(blob.digest, blob), blob)
         self.manifests[found.digest] = found
+
+    def _expect_room(self, found: Descriptor) -> None:
+        """Require that a manifest can be held besides those that are."""
+        self._expect_document(found)
+        if sum(map(len, self.documents.values())) + found.size > MAX_TOTAL:
+            raise self._refused(found, f"more than {MAX_TOTAL} bytes of manifests")
+        if len(self.documents) == MAX_LISTED:
+            raise self._refused(found, f"more than {MAX_LISTED} manifests")
+
+    def _expect_document(self, found: Descriptor) -> None:
+        if found.size > reader.MAX_DOCUMENT:
+            raise self._refused(found, f"a document of more than {reader.MAX_DOCUMENT} bytes")
+
+    def _expect_same(self, known: Descriptor, found: Descriptor) -> None:
+        """Require that what is named twice is the same to everybody."""
+        if known.size != found.size:
+            raise self._refused(found, f"named as {known.size} bytes and {found.size} bytes")
+        if known.digest in self.manifests and known.media_type != found.media_type:
+            raise self._refused(found, f"named as {known.media_type} and {found.media_type}")
 
     def _parsed(self, found: Descriptor, raw: bytes) -> Mapping[str, Json]:
         member = str(found.digest)
@@ -180,6 +204,8 @@ class _Walk:
         if document.get("mediaType") not in (None, found.media_type):
             # A document that says otherwise could be read as something else (CVE-2021-41190).
             raise self._refused(found, f"says it is {document.get('mediaType')!a}")
+        if "manifests" in document and not document.keys().isdisjoint(("config", "layers")):
+            raise self._refused(found, "image and index at once")
         return document
 
     def _named(self, found: Descriptor, document: Mapping[str, Json]) -> Iterator[Descriptor]:

@@ -46,6 +46,11 @@ def parse(text: str) -> Destination:
     kind = next((known for known in KINDS if known == prefix), None) if colon else None
     if kind is None:
         kind, path = KINDS[0], text
+    if path == "-":
+        raise UsageError(
+            problem=f"{text!a}: nothing is written to the standard output",
+            hint="that is where the digest goes; name a file, ./- for one of that name",
+        )
     if not path:
         raise UsageError(problem=f"{text!a}: names no file", hint=f"kinds: {', '.join(KINDS)}")
     return Destination(kind, Path(path))

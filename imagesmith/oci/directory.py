@@ -32,12 +32,12 @@ def write(directory: Path, bundle: Bundle, *, reference: str, blobs: Blobs) -> D
     layout, or the host refuses; MalformedArtefact for an index.json that cannot be read.
     """
     try:
-        _prepare(directory)
+        directory.mkdir(exist_ok=True)
         with _locked(directory):
+            _prepare(directory)
             others = _others(directory / "index.json", reference)
             for digest in (*(blob.digest for blob in bundle.blobs), *bundle.documents):
                 _add(directory / "blobs" / "sha256" / digest.hex, digest, bundle, blobs)
-            whole.write(directory / "oci-layout", lambda: [VERSION])
             index = _index(bundle, reference, others)
             whole.write(directory / "index.json", lambda: [index])
     except OSError as error:
@@ -46,15 +46,14 @@ def write(directory: Path, bundle: Bundle, *, reference: str, blobs: Blobs) -> D
 
 
 def _prepare(directory: Path) -> None:
-    if directory.is_dir():
-        if any(directory.iterdir()) and not (directory / "oci-layout").is_file():
-            raise HostError(
-                path=str(directory),
-                problem="is neither empty nor an OCI layout",
-                hint="name a directory that does not exist yet",
-            )
-    else:
-        directory.mkdir()
+    """Have a layout that names nothing yet; what a writer that was killed began is one."""
+    if any(directory.iterdir()) and not (directory / "oci-layout").is_file():
+        raise HostError(
+            path=str(directory),
+            problem="is neither empty nor an OCI layout",
+            hint="name a directory that does not exist yet",
+        )
+    whole.write(directory / "oci-layout", lambda: [VERSION])
     (directory / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
 
 

@@ -105,6 +105,7 @@ def test_the_root_filesystem_can_be_a_directory(image: Path, tmp_path: Path) -> 
         (("tar:r.tar", "--arch", "vax"), "--arch: unknown architecture 'vax'"),
         (("oci:d", "--arch", "amd64"), "--arch amd64: oci:d holds what the archive holds"),
         (("oci:",), "names no file"),
+        (("tar:-", "--arch", "amd64"), "nothing is written to the standard output"),
         (("b.tar", "--name", "A B"), "not an image reference"),
     ],
 )
@@ -114,7 +115,7 @@ def test_what_cannot_be_written_is_said(
     """And nothing is."""
     place, *options = words
     kind, _, path = place.rpartition(":")
-    where = f"{kind}:{tmp_path / path}" if kind and path else place
+    where = f"{kind}:{tmp_path / path}" if kind and path.strip("-") else place
     said = run("export", image, where if kind else tmp_path / place, *options)
 
     assert said.exit_code == 2

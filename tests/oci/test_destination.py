@@ -29,8 +29,8 @@ def test_a_known_prefix_is_a_kind(text: str, expected: Destination) -> None:
     assert parse(str(found)) == found
 
 
-@pytest.mark.parametrize("text", ["", "oci:", "tar:"])
+@pytest.mark.parametrize("text", ["", "oci:", "tar:", "-", "tar:-"])
 def test_a_destination_needs_a_path(text: str) -> None:
-    """There is no default for one."""
+    """There is no default for one, and the standard output is for the digest."""
     with pytest.raises(UsageError):
         parse(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,32 @@ def test_an_index_that_cannot_be_read_is_not_replaced(
         directory.write(tmp_path, found, reference="a", blobs=blobs.chunks)
 
     assert (tmp_path / "index.json").read_text() == index
+
+
+def test_what_a_killed_writer_began_is_finished(tmp_path: Path, blobs: Blobs) -> None:
+    """A layout without `index.json` names nothing, and is no obstacle."""
+    found = made(blobs, "x", "amd64")
+
+    def killed(_: object) -> list[bytes]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        directory.write(tmp_path / "d", found, reference="app", blobs=killed)
+    assert not (tmp_path / "d" / "index.json").exists()
+    directory.write(tmp_path / "d", found, reference="app", blobs=blobs.chunks)
+
+    assert names(tmp_path / "d") == ["app"]
+
+
+def test_writers_of_one_layout_take_turns(tmp_path: Path, blobs: Blobs) -> None:
+    """Also the first ones: every name is there in the end."""
+    found = made(blobs, "x", "amd64")
+    wanted = [f"app:{number}" for number in range(6)]
+
+    def write(reference: str) -> None:
+        directory.write(tmp_path / "d", found, reference=reference, blobs=blobs.chunks)
+
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        list(pool.map(write, wanted))
+
+    assert names(tmp_path / "d") == wanted

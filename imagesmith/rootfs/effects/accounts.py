@@ -8,12 +8,15 @@ system has keep the ids that are theirs for ever (Debian policy 9.2.2).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 
 import attrs
 
 from imagesmith.manifest.sections import User
+from imagesmith.rootfs.effects.outcome import Unreproduced
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?")
 FIRST_SYSTEM = 100
 """FIRST_SYSTEM_UID and FIRST_SYSTEM_GID of adduser.conf(5)."""
 NOGROUP = 65534
@@ -197,6 +200,10 @@ class Registry:
         present = self.gid(name) if self.has_group(name) else None
         if present is not None:
             return present
+        _check(name)
+        taken = {**STATIC_GROUPS, **{each.name: each.gid for each in self.groups.values()}}
+        if gid in taken.values() or gid in {user.gid for user in self.reserved}:
+            raise Unreproduced(f"the group id {gid} is somebody else's")
         if gid is None:
             gid = self._promised(name, "gid")
         if gid is None:
@@ -211,13 +218,15 @@ class Registry:
         """Make a user as it is described unless there is one; a negative id is to be chosen."""
         if self.has_user(account.name):
             return
+        _check(account.name, account.gecos, account.home, account.shell)
+        others = {number for number, _ in STATIC_USERS.values()}
+        others |= {each.uid for each in self.users.values()}
+        others |= {user.uid for user in self.reserved if user.name != account.name}
+        if account.uid in others:
+            raise Unreproduced(f"the user id {account.uid} is somebody else's")
         uid = account.uid if account.uid >= 0 else self._promised(account.name, "uid")
         if uid is None:
-            uid = _free(
-                {uid for uid, _ in STATIC_USERS.values()}
-                | {each.uid for each in self.users.values()}
-                | {user.uid for user in self.reserved}
-            )
+            uid = _free(others)
         self.users[account.name] = attrs.evolve(account, uid=uid)
 
     def join(self, user: str, group: str, *, package: str) -> None:
@@ -227,6 +236,12 @@ class Registry:
         found = self.groups.get(group) or AccountGroup(name=group, gid=gid, package=package)
         members = tuple(sorted({*found.members, user}))
         self.groups[group] = attrs.evolve(found, members=members)
+
+
+def _check(name: str, *fields: str) -> None:
+    """Refuse what passwd(5) and group(5) cannot hold; names are as adduser(8) lets them be."""
+    if not _NAME.fullmatch(name) or any(mark in "".join(fields) for mark in ":\n\r\0"):
+        raise Unreproduced("no line of /etc/passwd can say so")
 
 
 def _free(taken: Iterable[int]) -> int:

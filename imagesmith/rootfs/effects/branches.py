@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 import attrs
 
 from imagesmith.rootfs.effects import expansion, patterns
 from imagesmith.rootfs.effects import syntax as sh
+from imagesmith.rootfs.effects.doubts import State
 from imagesmith.rootfs.effects.ledger import Note
 from imagesmith.rootfs.effects.outcome import UNKNOWN, Kind, Result, is_known
 from imagesmith.rootfs.effects.shell import Left, Shell, Walk
@@ -18,9 +18,7 @@ from imagesmith.rootfs.effects.shell import Left, Shell, Walk
 class _Trial:
     """A branch that was walked without knowing whether it is taken."""
 
-    status: int | None
-    output: str
-    variables: Mapping[str, str]
+    state: State
     notes: tuple[tuple[Kind, Note], ...]
     left: Left | None
     fails: bool
@@ -36,54 +34,47 @@ def either(shell: Shell, first: Walk, second: Walk, why: str) -> Result:
     if other.fails:
         return first()
     shell.notes += one.notes + other.notes
-    shell.variables = _merged(one.variables, other.variables)
     return _after(shell, one, other, why)
-
-
-def _merged(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
-    """Return variables as far as two branches agree on them."""
-    return {
-        name: value if other.get(name) == value else UNKNOWN
-        for name, value in {**other, **one}.items()
-    }
 
 
 def _try(shell: Shell, branch: Walk, why: str) -> _Trial:
     """Walk a branch in a world of its own; leave the shell as it was."""
-    variables, notes, before = dict(shell.variables), len(shell.notes), len(shell.doubts)
-    errexit, positional = shell.errexit, list(shell.positional)
-    shell.doubted("branch", why)
+    notes, before, state = len(shell.notes), len(shell.doubts), shell.state(None)
+    errexit, trapped, place = shell.errexit, shell.trapped, shell.input.place
+    shell.doubted("branch", why, state)
     left: Left | None = None
-    with shell.listening() as heard:
-        try:
-            status = branch().status
-        except Left as found:
-            left, status = found, found.status
+    try:
+        status = branch().status
+    except Left as found:
+        left, status = found, found.status
     trial = _Trial(
-        status=status,
-        output=heard.text,
-        variables=shell.variables,
+        state=shell.state(status),
         notes=tuple(shell.notes[notes:]),
         left=left,
         fails=left is not None and left.way == "exit" and bool(left.status) and not shell.subshells,
     )
     del shell.notes[notes:]
-    shell.variables, shell.errexit, shell.positional = variables, errexit, positional
-    shell.certain(before, "branch")
+    if shell.input.place != place or shell.trapped != trapped:
+        shell.input.text, shell.trapped = UNKNOWN, UNKNOWN * (shell.trapped != trapped)
+    shell.errexit, shell.input.place = errexit, place
+    shell.certain(before, Result(status), "branch")
+    shell.restore(state)
     return trial
 
 
 def _after(shell: Shell, one: _Trial, other: _Trial, why: str) -> Result:
     """Go on after two branches, in doubt if one of them does not."""
-    status = one.status if one.status == other.status else None
-    shell.print(one.output if one.output == other.output else UNKNOWN)
+    if (one.left is None) == (other.left is None):
+        state = one.state.merged(other.state)
+    else:
+        state = other.state if one.left else one.state
+    shell.restore(state)
     if one.left is not None and other.left is not None and one.left.way == other.left.way:
-        raise Left(one.left.way, status, one.left.levels)
-    for left in (one.left, other.left):
-        if left is not None:
-            shell.doubted(left.way, why)
-    staying = [trial.status for trial in (one, other) if trial.left is None]
-    return Result(staying[0] if len(staying) == 1 else status)
+        raise Left(one.left.way, state.status, one.left.levels)
+    for trial in (one, other):
+        if trial.left is not None:
+            shell.doubted(trial.left.way, why, trial.state)
+    return Result(state.status)
 
 
 def conditional(shell: Shell, command: sh.If) -> Result:
@@ -136,7 +127,7 @@ def _matches(shell: Shell, arm: sh.Arm, subject: str) -> bool | None:
         tokens = expansion.pattern(word, shell)
         if tokens == (None,):
             return True
-        if tokens is None or not is_known(subject):
+        if tokens is None or not is_known(subject) or len(subject) > patterns.MAX_LENGTH:
             found = None
         elif patterns.matches(tokens, subject):
             return True

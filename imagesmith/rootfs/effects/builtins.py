@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from imagesmith.rootfs.effects import conditions
+from imagesmith.model.tree import Directory
+from imagesmith.rootfs.effects import conditions, expansion
 from imagesmith.rootfs.effects.outcome import UNKNOWN, Call, Result, Unreproduced, inert, is_known
 from imagesmith.rootfs.effects.shell import Left, Shell
 
@@ -31,6 +32,8 @@ def _return(call: Call, shell: Shell) -> Result:
 
 
 def _break(call: Call, shell: Shell) -> Result:
+    if not shell.loops:
+        return Result()
     way = "break" if call.name == "break" else "continue"
     raise Left("break" if way == "break" else "continue", 0, _number(call.arguments, 1) or 1)
 
@@ -42,11 +45,11 @@ def _set(call: Call, shell: Shell) -> Result:
         if word == "--":
             shell.positional = words
             return Result()
-        if "e" in word[1:]:
+        name = words.pop(0) if "o" in word[1:] and words else ""
+        if "e" in word[1:] or name == "errexit":
             shell.errexit = word[0] == "-"
-        if word[1:2] == "o" and words:
-            name = words.pop(0)
-            shell.errexit = word[0] == "-" if name == "errexit" else shell.errexit
+        if "f" in word[1:] or name == "noglob":
+            shell.globs = word[0] == "+"
     if words:
         shell.positional = words
     return Result()
@@ -55,43 +58,44 @@ def _set(call: Call, shell: Shell) -> Result:
 def _shift(call: Call, shell: Shell) -> Result:
     count = _number(call.arguments, 1) or 0
     if count > len(shell.positional):
-        return Result(2)
+        shell.ends(2)
     shell.positional = shell.positional[count:]
     return Result()
 
 
 def _declare(call: Call, shell: Shell) -> Result:
-    """Set variables; a function's own ones outlive it here, which scripts do not count on."""
+    """Set variables; those of a function are what they were when it ends."""
+    is_own = call.name in ("local", "declare", "typeset") and shell.own
     for word in call.arguments:
         name, equals, value = word.partition("=")
+        if is_own:
+            shell.own[-1].setdefault(name, shell.variables.get(name))
         if equals:
             shell.assign(name, value)
-        elif call.name == "local":
-            shell.assign(name, "")
     return Result()
 
 
 def _unset(call: Call, shell: Shell) -> Result:
     for name in call.arguments:
-        shell.variables.pop(name, None)
+        if "-f" in call.arguments:
+            shell.functions.pop(name, None)
+        else:
+            shell.variables.pop(name, None)
     return Result()
 
 
 def _read(call: Call, shell: Shell) -> Result:
     names = [word for word in call.arguments if not word.startswith("-")] or ["REPLY"]
     line = shell.input.line()
-    if line is None:
-        for name in names:
-            shell.assign(name, "")
-        return Result(1)
-    if not is_known(line):
+    separators = shell.variables.get("IFS", " \t\n")
+    if not is_known(line + separators) or ("\\" in line and "-r" not in call.arguments):
         for name in names:
             shell.assign(name, UNKNOWN)
-        return Result(None)
-    words = line.split(None, len(names) - 1)
+        return Result(None if UNKNOWN in line else 0)
+    words = expansion.divided(line.removesuffix("\n"), separators, len(names))
     for number, name in enumerate(names):
-        shell.assign(name, words[number].strip() if number < len(words) else "")
-    return Result()
+        shell.assign(name, words[number] if number < len(words) else "")
+    return Result(0 if line.endswith("\n") else 1)
 
 
 def _test(call: Call, shell: Shell) -> Result:
@@ -175,11 +179,30 @@ def _umask(call: Call, shell: Shell) -> Result:
 
 
 def _trap(call: Call, shell: Shell) -> Result:
+    """Keep what is done at the end; signals do not come."""
+    words = call.arguments[1:] if call.arguments[:1] == ("--",) else call.arguments
+    if {"EXIT", "0"} & {*words[1:]}:
+        shell.trapped = "" if words[0] == "-" else words[0]
     return Result()
 
 
 def _cd(call: Call, shell: Shell) -> Result:
-    raise Unreproduced("relative paths behind it are not followed")
+    """Work in another directory."""
+    words = [word for word in call.arguments if word not in ("-P", "-L", "--")]
+    path = words[0] if words else shell.variables.get("HOME", "")
+    if not is_known(path) or path == "-":
+        shell.world.files.directory = UNKNOWN
+        return Result(None)
+    here = shell.world.files.real(path)
+    if here is None or not isinstance(shell.world.files.at(here), Directory):
+        return Result(None if shell.world.files.is_blurred(path) else 2)
+    shell.world.files.directory = here
+    shell.assign("PWD", UNKNOWN)
+    return Result()
+
+
+def _pwd(call: Call, shell: Shell) -> Result:
+    return Result(0, f"{shell.world.files.directory}\n")
 
 
 Builtin = Callable[[Call, Shell], Result]
@@ -202,6 +225,8 @@ BUILTINS: Mapping[str, Builtin] = {
     "exit": _exit,
     "export": _declare,
     "local": _declare,
+    "typeset": _declare,
+    "pwd": _pwd,
     "read": _read,
     "readonly": _declare,
     "return": _return,

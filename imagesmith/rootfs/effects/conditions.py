@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from imagesmith.model.tree import Directory, Entry, File
 from imagesmith.rootfs.effects.filesystem import Filesystem
 from imagesmith.rootfs.effects.outcome import is_known
 
+_UNARY = re.compile("-[a-zA-Z]")
 _FILES = frozenset("bcdefghkLprSsuwxO")
 _NUMBERS = {
     "-eq": lambda order: order == 0,
@@ -17,32 +19,33 @@ _NUMBERS = {
     "-gt": lambda order: order > 0,
     "-ge": lambda order: order >= 0,
 }
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 _DEVICES = frozenset(
     f"/dev/{name}" for name in ("null", "random", "stderr", "stdin", "stdout", "tty", "urandom")
 )
 """What a container has below /dev."""
 
 
-def evaluate(words: Sequence[str], files: Filesystem) -> bool | None:  # noqa: PLR0911 - a case for each count of words
+def evaluate(words: Sequence[str], files: Filesystem) -> bool | None:
     """Return what an expression says of the tree as it is at this moment."""
     match list(words):
         case []:
             return False
-        case ["!", *rest] if rest and not (len(words) == _BINARY and rest[0] in _OPERATORS):
-            return _negated(evaluate(rest, files))
-        case ["(", *rest, ")"] if rest:
-            return evaluate(rest, files)
         case [word]:
             return _filled(word)
-        case [operator, operand]:
-            return _unary(operator, operand, files)
         case [first, operator, second] if operator in _OPERATORS:
             return _binary(first, operator, second)
+        case ["!", *rest] if len(words) <= _FEW:
+            return _negated(evaluate(rest, files))
+        case ["(", *rest, ")"] if len(words) <= _FEW:
+            return evaluate(rest, files)
         case _:
-            return _compound(words, files)
+            found, rest = _either(list(words), files)
+            return False if rest else found
 
 
-_BINARY = 3
+_FEW = 4
+"""Up to so many words are told apart by their count, more by the grammar."""
 _OPERATORS = frozenset({"=", "==", "!=", "<", ">", "-nt", "-ot", "-ef", *_NUMBERS})
 
 
@@ -55,17 +58,40 @@ def _filled(word: str) -> bool | None:
     return True if word.strip("\0") else None if word else False
 
 
-def _compound(words: Sequence[str], files: Filesystem) -> bool | None:
-    """Evaluate what is joined by -o and -a, the latter binding closer."""
-    for joint, decisive in (("-o", True), ("-a", False)):
-        if joint in words[1:-1]:
-            place = words.index(joint, 1)
-            first = evaluate(words[:place], files)
-            second = evaluate(words[place + 1 :], files)
-            if decisive in (first, second):
-                return decisive
-            return None if None in (first, second) else not decisive
-    return None
+def _either(words: list[str], files: Filesystem) -> tuple[bool | None, list[str]]:
+    """Read what -o joins; return its value and the words behind it."""
+    found, rest = _both(words, files)
+    while rest[:1] == ["-o"]:
+        other, rest = _both(rest[1:], files)
+        found = True if True in (found, other) else None if None in (found, other) else False
+    return found, rest
+
+
+def _both(words: list[str], files: Filesystem) -> tuple[bool | None, list[str]]:
+    """Read what -a joins, which binds closer."""
+    found, rest = _primary(words, files)
+    while rest[:1] == ["-a"]:
+        other, rest = _primary(rest[1:], files)
+        found = False if False in (found, other) else None if None in (found, other) else True
+    return found, rest
+
+
+def _primary(words: list[str], files: Filesystem) -> tuple[bool | None, list[str]]:
+    match words:
+        case []:
+            return None, []
+        case [first, operator, second, *rest] if operator in _OPERATORS:
+            return _binary(first, operator, second), rest
+        case ["!", *rest]:
+            found, rest = _primary(rest, files)
+            return _negated(found), rest
+        case ["(", *rest]:
+            found, rest = _either(rest, files)
+            return (found, rest[1:]) if rest[:1] == [")"] else (False, ["("])
+        case [operator, operand, *rest] if _UNARY.fullmatch(operator):
+            return _unary(operator, operand, files), rest
+        case _:
+            return _filled(words[0]), words[1:]
 
 
 def _binary(first: str, operator: str, second: str) -> bool | None:
@@ -73,10 +99,10 @@ def _binary(first: str, operator: str, second: str) -> bool | None:
         equal = _equal(first, second)
         return _negated(equal) if operator == "!=" else equal
     if operator in _NUMBERS and is_known(first + second):
-        try:
-            return bool(_NUMBERS[operator](int(first) - int(second)))
-        except ValueError:
+        numbers = [_NUMBER.fullmatch(word) for word in (first, second)]
+        if None in numbers:
             return False
+        return bool(_NUMBERS[operator](int(first) - int(second)))
     return None
 
 
@@ -103,7 +129,7 @@ def _unary(operator: str, operand: str, files: Filesystem) -> bool | None:
         return False
     if operand in _DEVICES:
         return letter in "erwc"
-    if files.is_blurred(operand):
+    if files.is_blurred(operand) or operand.startswith(("/proc/", "/sys/")):
         return None
     entry = files.at(operand, follow=letter not in "hL")
     return entry is not None and _is(letter, entry)

@@ -22,7 +22,7 @@ from imagesmith.rootfs.effects.commands.queries import PATH
 from imagesmith.rootfs.effects.configured import Configured
 from imagesmith.rootfs.effects.filesystem import Filesystem
 from imagesmith.rootfs.effects.ledger import Ledger, Note
-from imagesmith.rootfs.effects.outcome import Kind
+from imagesmith.rootfs.effects.outcome import Kind, Result
 from imagesmith.rootfs.effects.shell import GivenUp, Left, Shell
 from imagesmith.rootfs.effects.syntax import Unreadable
 from imagesmith.rootfs.effects.walking import walk
@@ -182,6 +182,7 @@ def _walk(package: Package, name: str, world: World) -> Ledger:
     """Read one script; what it does is in the world afterwards."""
     script = package.scripts[name]
     world.package, world.script, world.umask = package.name, name, UMASK
+    world.files.directory, world.is_bash = "/", parser.is_bash(script)
     commands = parser.parse(script)
     if isinstance(commands, Unreadable):
         note = Note(commands.line, "the whole script", commands.problem)
@@ -193,11 +194,17 @@ def _walk(package: Package, name: str, world: World) -> Ledger:
         positional=list(SCRIPTS[name]),
         errexit=parser.errexit(script),
     )
+
+    def run() -> Result:
+        try:
+            return shell.run(commands)
+        except Left as left:
+            if left.status:
+                _stopped(shell, f"it would end here with status {left.status}")
+            raise
+
     try:
-        shell.run(commands)
-    except Left as left:
-        if left.status:
-            _stopped(shell, f"it would end here with status {left.status}")
+        shell.to_the_end(run)
     except GivenUp:
         _stopped(shell, "it takes more steps than are followed")
     return _ledger(package, name, shell.notes)
@@ -248,4 +255,7 @@ def _changed(overlay: Overlay, world: World) -> Overlay:
     tree = world.files.tree()
     owners = {path: overlay.owners.get(path, ()) for path in tree.entries}
     owners |= {path: (package,) for path, package in world.files.makers.items() if path in tree}
+    for path, packages in world.files.changers.items():
+        if path in tree:
+            owners[path] = tuple(sorted({*owners[path], *packages}))
     return Overlay(tree=tree, owners=owners)

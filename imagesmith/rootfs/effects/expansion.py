@@ -11,7 +11,7 @@ import attrs
 from imagesmith.rootfs.effects import patterns
 from imagesmith.rootfs.effects import syntax as sh
 from imagesmith.rootfs.effects.filesystem import Filesystem
-from imagesmith.rootfs.effects.outcome import UNKNOWN, bounded, is_known
+from imagesmith.rootfs.effects.outcome import UNKNOWN, Unreproduced, bounded, is_known
 from imagesmith.rootfs.effects.patterns import Token
 
 MAX_FIELDS = 10_000
@@ -32,6 +32,10 @@ class Scope(Protocol):
     def positional(self) -> Sequence[str]:
         """The parameters `$1` and following."""
 
+    @property
+    def globs(self) -> bool:
+        """Whether patterns stand for names of files."""
+
     def special(self, name: str) -> str:
         """Return `$?`, `$$` and their kin."""
 
@@ -40,6 +44,9 @@ class Scope(Protocol):
 
     def substitute(self, body: sh.Sequence) -> str:
         """Return what commands print."""
+
+    def spend(self, steps: int) -> None:
+        """Take some of the steps that a script has."""
 
     def ends(self, status: int) -> None:
         """End the script: a parameter has to be set and is not."""
@@ -65,7 +72,9 @@ def text(word: sh.Word, scope: Scope) -> str:
 def pattern(word: sh.Word, scope: Scope) -> tuple[Token, ...] | None:
     """Return a word as a pattern; None if part of it cannot be known."""
     pieces = [(piece.text, piece.quoted) for piece in _pieces(word, scope)]
-    return patterns.tokens(pieces) if all(is_known(piece) for piece, _ in pieces) else None
+    is_short = sum(len(piece) for piece, _ in pieces) <= patterns.MAX_LENGTH
+    known = is_short and all(is_known(piece) for piece, _ in pieces)
+    return patterns.tokens(pieces) if known else None
 
 
 def fields(words: Sequence[sh.Word], scope: Scope, files: Filesystem) -> list[str]:
@@ -73,7 +82,7 @@ def fields(words: Sequence[sh.Word], scope: Scope, files: Filesystem) -> list[st
     found: list[str] = []
     for word in words:
         for field in _split(_pieces(word, scope), scope.variables.get("IFS", " \t\n")):
-            found += _named(field, files)
+            found += _named(field, scope, files) if scope.globs else ["".join(t for t, _ in field)]
     return found if len(found) <= MAX_FIELDS else [UNKNOWN]
 
 
@@ -82,8 +91,9 @@ def _pieces(word: sh.Word, scope: Scope) -> list[_Piece]:
     for number, part in enumerate(_without_empty_quotes(word)):
         match part:
             case sh.Text(text=literal, quoted=quoted):
-                home = not number and not quoted and re.match(r"~(?=/|\Z)", literal)
-                found.append(_Piece(f"/root{literal[1:]}" if home else literal, quoted))
+                is_home = not number and not quoted and re.match(r"~(?=/|\Z)", literal)
+                home = scope.variables.get("HOME", UNKNOWN) if is_home else ""
+                found.append(_Piece(f"{home}{literal[1:]}" if is_home else literal, quoted))
             case sh.Parameter():
                 found += _parameter(part, scope)
             case sh.Substitution(body=body, quoted=quoted):
@@ -167,7 +177,7 @@ def _required(part: sh.Parameter, value: str | None, scope: Scope) -> list[_Piec
 
 def _trimmed(part: sh.Parameter, value: str | None, scope: Scope) -> list[_Piece]:
     cut = pattern(part.argument or sh.Word(), scope)
-    if cut is None or not is_known(value or ""):
+    if cut is None or not is_known(value or "") or len(value or "") > patterns.MAX_LENGTH:
         return [_Piece(UNKNOWN, part.quoted)]
     longest, suffix = len(part.operator) > 1, part.operator.startswith("%")
     rest = patterns.stripped(value or "", cut, suffix=suffix, longest=longest)
@@ -190,12 +200,12 @@ def _split(pieces: Sequence[_Piece], separators: str) -> Iterator[Pieces]:
     """Yield fields as their pieces; a field that came out empty unquoted is none."""
     field: Pieces = []
     for piece in pieces:
-        if piece.breaks:
+        if piece.breaks and field:
             yield field
             field = []
-        for number, part in enumerate(_separated(piece, separators)):
-            if number and field:
-                yield field
+        for separator, part in _separated(piece, separators):
+            if separator.strip() or (separator and field):
+                yield field or [("", True)]
                 field = []
             if part or piece.quoted:
                 field.append((part, piece.quoted))
@@ -203,14 +213,36 @@ def _split(pieces: Sequence[_Piece], separators: str) -> Iterator[Pieces]:
         yield field
 
 
-def _separated(piece: _Piece, separators: str) -> list[str]:
-    """Return the parts of a piece that belong to different fields."""
+def _separated(piece: _Piece, separators: str) -> list[tuple[str, str]]:
+    """Return the parts of a piece that belong to different fields, each behind its separator."""
     if not piece.split or not separators:
-        return [piece.text]
-    return re.split(f"[{re.escape(separators)}]+", piece.text)
+        return [("", piece.text)]
+    parts = re.split(f"({_separator(separators)})", piece.text)
+    return list(zip(["", *parts[1::2]], parts[::2], strict=True))
 
 
-def _named(field: Pieces, files: Filesystem) -> list[str]:
+def divided(line: str, separators: str, most: int) -> list[str]:
+    """Return the fields of a line, the last of `most` with all that is left (§2.14, read)."""
+    blanks = "".join(character for character in separators if character.isspace())
+    found, rest = list[str](), line.strip(blanks)
+    end = re.compile(_separator(separators))
+    while rest and len(found) < most - 1:
+        match = end.search(rest)
+        found.append(rest[: match.start()] if match else rest)
+        rest = rest[match.end() :] if match else ""
+    return [*found, rest] if rest else found
+
+
+def _separator(separators: str) -> str:
+    """Return what ends a field: blanks, or one other separator with blanks around it (§2.6.5)."""
+    blanks = re.escape("".join(mark for mark in separators if mark.isspace()))
+    others = re.escape("".join(mark for mark in separators if not mark.isspace()))
+    around = f"[{blanks}]*" if blanks else ""
+    single = f"{around}[{others}]{around}" if others else ""
+    return "|".join(filter(None, (single, f"[{blanks}]+" if blanks else "")))
+
+
+def _named(field: Pieces, scope: Scope, files: Filesystem) -> list[str]:
     """Return the paths that a field matches, or the field itself."""
     whole = "".join(piece for piece, _ in field)
     if not is_known(whole) or not any(
@@ -220,10 +252,13 @@ def _named(field: Pieces, files: Filesystem) -> list[str]:
     tokens = patterns.tokens(field)
     if not patterns.is_pattern(tokens):
         return [whole]
-    return _matching(tokens, files) or [whole]
+    try:
+        return _matching(tokens, scope, files) or [whole]
+    except Unreproduced:
+        return [UNKNOWN]
 
 
-def _matching(tokens: Sequence[Token], files: Filesystem) -> list[str]:
+def _matching(tokens: Sequence[Token], scope: Scope, files: Filesystem) -> list[str]:
     """Return the paths of a pattern, component by component, sorted."""
     components: list[list[Token]] = [[]]
     for token in tokens:
@@ -231,12 +266,14 @@ def _matching(tokens: Sequence[Token], files: Filesystem) -> list[str]:
             components.append([])
         else:
             components[-1].append(token)
-    if components[0]:  # relative to a directory nobody knows
-        return []
-    found = [""]
-    for component in components[1:]:
-        found = [path for above in found[:MAX_FIELDS] for path in _below(above, component, files)]
-    return found
+    if components[0] and not is_known(files.directory):
+        return [UNKNOWN]
+    start = f"{files.directory.rstrip('/')}/" if components[0] else ""
+    found = [start.rstrip("/")]
+    for component in components if start else components[1:]:
+        found = [path for above in found for path in _below(above, component, files)]
+        scope.spend(len(found))
+    return [path.removeprefix(start) for path in found]
 
 
 def _below(above: str, component: Sequence[Token], files: Filesystem) -> list[str]:

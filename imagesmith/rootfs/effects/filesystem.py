@@ -25,31 +25,8 @@ from imagesmith.model.tree import (
     same,
     sort_key,
 )
-
-GENERATED = {
-    "/etc/group": "accounts are generated",
-    "/etc/gshadow": "accounts are generated",
-    "/etc/passwd": "accounts are generated",
-    "/etc/shadow": "accounts are generated",
-    "/etc/ld.so.cache": "made by the ld-so-cache option",
-}
-"""Files that an image gets in another way, and which; no script writes them."""
-
-
-_STANDARD = (
-    "/boot /dev /etc /etc/alternatives /etc/default /etc/profile.d /etc/skel /home /proc /run "
-    "/sys /usr /usr/bin /usr/games /usr/include /usr/lib /usr/sbin /usr/share /usr/share/doc "
-    "/usr/share/info /usr/share/man /usr/share/misc /usr/src /var /var/backups /var/cache "
-    "/var/lib /var/lib/misc /var/log /var/spool"
-)
-ESSENTIAL: Mapping[str, Entry] = {
-    **dict.fromkeys(_STANDARD.split(), Directory()),
-    **{f"/{name}": Symlink(target=f"usr/{name}") for name in ("bin", "lib", "sbin")},
-    "/root": Directory(mode=0o700),
-    "/tmp": Directory(mode=0o1777),  # noqa: S108 - a path inside the image
-    "/var/tmp": Directory(mode=0o1777),  # noqa: S108 - the same
-}
-"""Where every package may put something: what base-files and dpkg ship, which nobody depends on."""
+from imagesmith.rootfs.effects.outcome import Unreproduced, is_known
+from imagesmith.rootfs.effects.standing import ESSENTIAL, GENERATED, MAX_DEPTH, PATH_MAX
 
 
 class Refusal(Exception):
@@ -69,26 +46,46 @@ class Filesystem:
     """By real path; None where something was removed."""
     makers: dict[str, str] = attrs.field(factory=dict)
     """By real path: the package whose script made it."""
+    changers: dict[str, frozenset[str]] = attrs.field(factory=dict)
+    """By real path: the packages whose scripts changed what another one ships."""
     touched: list[str] = attrs.field(factory=list)
     """Every real path that was changed, in order, as often as it was."""
     blurred: set[str] = attrs.field(factory=set)
     """Real paths of which nobody knows what lies there: it was written and not made."""
     hidden: frozenset[str] = frozenset()
     """Real paths of the tree that are not there yet."""
-    _names: dict[str, list[str]] | None = None
+    directory: str = "/"
+    """What relative paths are relative to; dpkg runs scripts in the root."""
+    _names: dict[str, dict[str, None]] | None = None
+    _links: dict[str, dict[str, None]] | None = None
+    """By directory the names that ever lay in it, by path its hard links; shared by copies."""
 
     def copy(self) -> Filesystem:
         """Return a filesystem that changes by itself."""
-        made = Filesystem(
-            self.below,
-            dict(self.changes),
-            dict(self.makers),
-            list(self.touched),
-            set(self.blurred),
-            self.hidden,
+        self._index()
+        return attrs.evolve(
+            self,
+            changes=dict(self.changes),
+            makers=dict(self.makers),
+            changers=dict(self.changers),
+            touched=list(self.touched),
+            blurred=set(self.blurred),
         )
-        made._names = self._names
-        return made
+
+    def _index(self) -> tuple[dict[str, dict[str, None]], dict[str, dict[str, None]]]:
+        """Return the names and links there ever were, found once and kept up by `_set`."""
+        if self._names is None or self._links is None:
+            self._names, self._links = {}, {}
+            for path, entry in self.below.items():
+                self._indexed(path, entry)
+        return self._names, self._links
+
+    def _indexed(self, path: str, entry: Entry | None) -> None:
+        assert self._names is not None and self._links is not None  # noqa: PT018 - `_index` makes both
+        above, _, name = path.rpartition("/")
+        self._names.setdefault(above, {})[name] = None
+        if isinstance(entry, Hardlink):
+            self._links.setdefault(entry.target, {})[path] = None
 
     def entry(self, path: str) -> Entry | None:
         """Return the entry at exactly this path; the root is always a directory."""
@@ -108,7 +105,16 @@ class Filesystem:
         self.hidden = frozenset()
 
     def real(self, path: str, *, follow: bool = True) -> str | None:
-        """Return where `path` leads, be there something or not; None if it cannot be made."""
+        """Return where `path` leads, be there something or not; None if it cannot be made.
+
+        Unreproduced for a path that is relative to a directory nobody knows, or far too long.
+        """
+        if not path.startswith("/"):
+            if not is_known(self.directory):
+                raise Unreproduced("which directory it works in cannot be known")
+            path = f"{self.directory}/{path}" if path else ""
+        if len(path) > PATH_MAX or path.count("/") > MAX_DEPTH:
+            raise Unreproduced("its path is longer than anybody's")
         head, _, name = path.rstrip("/").rpartition("/")
         if name in ("", ".", ".."):
             found = resolve(self, path)
@@ -142,23 +148,15 @@ class Filesystem:
 
     def is_blurred(self, path: str) -> bool:
         """Say whether nobody knows what `path` leads to."""
-        return bool(self.blurred) and self.real(path) in self.blurred
+        try:
+            return bool(self.blurred) and self.real(path) in self.blurred
+        except Unreproduced:
+            return True
 
     def names(self, directory: str) -> list[str]:
         """Return the names in a real directory, sorted by their bytes."""
-        if self._names is None:
-            self._names = {}
-            for path in self.below:
-                above, _, name = path.rpartition("/")
-                self._names.setdefault(above, []).append(name)
         above = directory.rstrip("/")
-        found = {name for name in self._names.get(above, ()) if name}
-        found |= {
-            name
-            for path in self.changes
-            for head, _, name in [path.rpartition("/")]
-            if head == above and name
-        }
+        found = [name for name in self._index()[0].get(above, ()) if name]
         present = (name for name in found if self.entry(f"{above}/{name}") is not None)
         return sorted(present, key=sort_key)
 
@@ -199,9 +197,16 @@ class Filesystem:
             raise Elsewhere(GENERATED[path])
         elif not same(present, file):
             self._set(path, file)
+            self._changed(path, by)
 
     def alter(
-        self, path: str, *, mode: int | None = None, uid: int | None = None, gid: int | None = None
+        self,
+        path: str,
+        *,
+        by: str,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
     ) -> None:
         """Change mode or owner of what lies at a real path; of a file under all its names."""
         if path in GENERATED:
@@ -209,7 +214,7 @@ class Filesystem:
         entry = self.entry(path)
         assert entry is not None, f"{path} is altered and is not there"
         if isinstance(entry, Hardlink):
-            self.alter(entry.target, mode=mode, uid=uid, gid=gid)
+            self.alter(entry.target, by=by, mode=mode, uid=uid, gid=gid)
             return
         altered = attrs.evolve(
             entry,
@@ -220,6 +225,12 @@ class Filesystem:
             altered = attrs.evolve(altered, mode=mode)
         if altered != entry:
             self._set(path, altered)
+            self._changed(path, by)
+
+    def _changed(self, path: str, by: str) -> None:
+        """Note whose script changed what lies at a path, unless it made it."""
+        if self.makers.get(path) != by:
+            self.changers[path] = self.changers.get(path, frozenset()) | {by}
 
     def remove(self, path: str) -> None:
         """Remove what lies at a real path, with everything below it."""
@@ -239,14 +250,11 @@ class Filesystem:
         self.remove(old)
         for path, entry in moved:
             if entry is not None:
-                self.put(path, self._retargeted(entry, old, new), by=by, inherits=False)
-
-    def _retargeted(self, entry: Entry, old: str, new: str) -> Entry:
-        if isinstance(entry, Hardlink) and f"{entry.target}/".startswith(f"{old}/"):
-            return Hardlink(target=f"{new}{entry.target[len(old) :]}")
-        return entry
+                self.put(path, _retargeted(entry, old, new), by=by, inherits=False)
 
     def _set(self, path: str, entry: Entry | None) -> None:
+        self._index()
+        self._indexed(path, entry)
         self.changes[path] = entry
         self.touched.append(path)
 
@@ -257,7 +265,7 @@ class Filesystem:
             return
         others = [
             name
-            for name in {**self.below, **self.changes}
+            for name in self._index()[1].get(path, ())
             if isinstance(found := self.entry(name), Hardlink) and found.target == path
         ]
         for number, name in enumerate(sorted(others, key=sort_key)):
@@ -282,3 +290,9 @@ def _inherited(entry: Entry, gid: int) -> Entry:
             return attrs.evolve(entry, gid=gid)
         case Hardlink():
             return entry
+
+
+def _retargeted(entry: Entry, old: str, new: str) -> Entry:
+    if isinstance(entry, Hardlink) and f"{entry.target}/".startswith(f"{old}/"):
+        return Hardlink(target=f"{new}{entry.target[len(old) :]}")
+    return entry

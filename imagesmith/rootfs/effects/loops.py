@@ -21,64 +21,63 @@ def each(shell: Shell, loop: sh.For) -> Result:
     )
     if len(values) > MAX_ROUNDS:
         raise GivenUp
-    before = len(shell.doubts)
+    before, result, going = len(shell.doubts), Result(), True
     for value in values:
         shell.assign(loop.name, value)
         if is_known(value):
-            going = _round(shell, loop.body)
+            going, result = _round(shell, loop.body)
         else:
-            going = _perhaps(shell, loop.body, f"for {loop.name}")
+            result = _perhaps(shell, loop.body, f"for {loop.name}")
         if not going:
             break
-    shell.certain(before, "break")
-    return Result(0)
+    return shell.certain(before, result, "break")
 
 
 def repeated(shell: Shell, loop: sh.Loop) -> Result:
     """Walk `while` and `until`."""
-    before = len(shell.doubts)
+    before, result = len(shell.doubts), Result()
     for _ in range(MAX_ROUNDS):
         with shell.checking():
             tested = shell.run(loop.condition)
         if tested.status is None:
-            _perhaps(shell, loop.body, reason(loop.condition))
+            result = _perhaps(shell, loop.body, reason(loop.condition))
             break
         if (tested.status == 0) == loop.until:
             break
-        if not _round(shell, loop.body):
+        going, result = _round(shell, loop.body)
+        if not going:
             break
     else:
         raise GivenUp
-    shell.certain(before, "break")
-    return Result(0)
+    return shell.certain(before, result, "break")
 
 
-def _round(shell: Shell, body: sh.Sequence) -> bool:
-    """Walk a loop's body once; say whether the loop goes on."""
-    before = len(shell.doubts)
+def _round(shell: Shell, body: sh.Sequence) -> tuple[bool, Result]:
+    """Walk a loop's body once; say whether the loop goes on, and how the body ended."""
+    before, result = len(shell.doubts), Result()
+    shell.loops += 1
     try:
-        shell.run(body)
-        going = True
+        result, going = shell.run(body), True
     except Left as left:
         if left.way not in ("break", "continue"):
             raise
         if left.levels > 1:
             raise Left(left.way, left.status, left.levels - 1) from None
         going = left.way == "continue"
-    shell.certain(before, "continue")
-    return going
+    finally:
+        shell.loops -= 1
+    return going, shell.certain(before, result, "continue")
 
 
-def _perhaps(shell: Shell, body: sh.Sequence, why: str) -> bool:
+def _perhaps(shell: Shell, body: sh.Sequence, why: str) -> Result:
     """Walk a loop's body of which nobody knows how often it runs."""
 
     def walk() -> Result:
-        _round(shell, body)
-        return Result()
+        return _round(shell, body)[1]
 
     before, notes = dict(shell.variables), len(shell.notes)
-    either(shell, walk, Result, why)
+    result = either(shell, walk, Result, why)
     if shell.variables != before:  # the second round finds what the first one leaves behind
         del shell.notes[notes:]
-        either(shell, walk, Result, why)
-    return True
+        result = either(shell, walk, Result, why)
+    return result

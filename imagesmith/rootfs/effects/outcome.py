@@ -7,6 +7,7 @@ value can hold a NUL, so nothing is mistaken for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import attrs
@@ -67,7 +68,13 @@ class Call:
 
     words: tuple[str, ...]
     """Its name first."""
-    stdin: str = ""
+    reads: Callable[[], str] = str
+    """Reads what is left of the input."""
+
+    @property
+    def stdin(self) -> str:
+        """What is left of the input; it is read now."""
+        return self.reads()
 
     @property
     def name(self) -> str:
@@ -130,7 +137,7 @@ def _long(
     word: str, bare: frozenset[str], taking: frozenset[str], words: list[str]
 ) -> tuple[str, str]:
     name, equals, value = word[2:].partition("=")
-    if name in taking and not equals and words:
+    if name in taking - bare and not equals and words:
         return name, words.pop()
     if name not in taking and (name not in bare or equals):
         raise Unreproduced(f"its option --{name} is not read")

@@ -64,6 +64,12 @@ def errexit(script: bytes) -> bool:
     return bool(shebang and re.match(r"-[a-z]*e", shebang["arguments"] or ""))
 
 
+def is_bash(script: bytes) -> bool:
+    """Say whether a script is written for bash, whose echo takes options."""
+    shebang = _SHEBANG.match(script[:_SHEBANG_LENGTH].decode("utf-8", "surrogateescape"))
+    return bool(shebang and shebang["path"].endswith("/bash"))
+
+
 def parse_text(text: str) -> Sequence | Unreadable:
     """Return the commands of a text that is sourced."""
     if len(text) > MAX_BYTES:

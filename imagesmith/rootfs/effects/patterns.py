@@ -13,6 +13,9 @@ from typing import TypeAlias
 Token: TypeAlias = str | re.Pattern[str] | None
 """A character, a bracket expression or `?`, or None for `*`."""
 
+MAX_LENGTH = 4096
+"""Characters of a text that is matched, and of a pattern."""
+
 _ANY = re.compile(".", re.DOTALL)
 _SPECIAL = re.compile(r"[*?\[]")
 _CLASS = re.compile(r"\[:([a-z]+):\]")

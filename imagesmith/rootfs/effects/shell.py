@@ -9,23 +9,27 @@ first failure, commands of unknown outcome succeed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal, NoReturn
 
 import attrs
 
 from imagesmith.rootfs.effects import syntax as sh
+from imagesmith.rootfs.effects.doubts import Doubt, State, Way
 from imagesmith.rootfs.effects.ledger import Note
-from imagesmith.rootfs.effects.outcome import UNKNOWN, Kind, Result, bounded, is_known
+from imagesmith.rootfs.effects.outcome import UNKNOWN, Kind, Result, bounded
+from imagesmith.rootfs.effects.streams import Heard, Input
 from imagesmith.rootfs.effects.world import World
 
 MAX_STEPS = 20_000
-"""Commands walked in one script; the longest of Debian 12 takes some hundreds."""
+"""Commands walked in one script, kibibytes of their values, and paths that patterns match.
+
+The longest script of Debian 12 takes some hundreds.
+"""
 MAX_DEPTH = 60
 """Constructs and calls within each other."""
 
-Way = Literal["exit", "return", "break", "continue"]
 Walk = Callable[[], Result]
 """Something to be walked now or later."""
 
@@ -41,46 +45,6 @@ class Left(Exception):
 
 class GivenUp(Exception):
     """A script takes more steps than anybody's does."""
-
-
-@attrs.define
-class Input:
-    """What a command reads, and how far it was read."""
-
-    text: str = ""
-    place: int = 0
-
-    def rest(self) -> str:
-        """Return what was not read yet, and read it."""
-        place, self.place = self.place, len(self.text)
-        return self.text[place:]
-
-    def line(self) -> str | None:
-        """Return the next line without its end; None where there is none."""
-        if self.place >= len(self.text):
-            return None
-        if not is_known(self.text):
-            return UNKNOWN
-        end = self.text.find("\n", self.place)
-        end = len(self.text) if end < 0 else end
-        start, self.place = self.place, end + 1
-        return self.text[start:end]
-
-
-@attrs.define
-class Heard:
-    """What was printed while somebody listened."""
-
-    text: str = ""
-
-
-@attrs.frozen
-class Doubt:
-    """Why what follows may not happen, and the world to go back to."""
-
-    way: Way | Literal["branch"]
-    why: str
-    world: World
 
 
 @attrs.define(kw_only=True)
@@ -108,6 +72,16 @@ class Shell:
     steps: int = 0
     depth: int = 0
     subshells: int = 0
+    loops: int = 0
+    """Around the present command, in this function."""
+    globs: bool = True
+    """Whether patterns stand for names of files: not after `set -f`."""
+    trapped: str = ""
+    """What is done at the end."""
+    own: list[dict[str, str | None]] = attrs.field(factory=list)
+    """For each function entered: what its `local` variables were outside."""
+    joined: int = 0
+    """How many commands around the present one have their messages read with their output."""
     checked: int = 0
     """How many conditions the present command is in: failing there ends nothing."""
 
@@ -115,22 +89,31 @@ class Shell:
         """Return `$?`, `$#` and their kin."""
         if name == "?":
             return UNKNOWN if self.status is None else str(self.status)
-        return {"#": str(len(self.positional)), "0": self.world.script}.get(name, UNKNOWN)
+        count = UNKNOWN if UNKNOWN in self.positional else str(len(self.positional))
+        return {"#": count, "0": self.world.script}.get(name, UNKNOWN)
 
     def assign(self, name: str, value: str) -> None:
         """Set a variable."""
+        self.spend(len(value) // 1024)
         self.variables[name] = bounded(value)
 
     def substitute(self, body: sh.Sequence) -> str:
-        """Return what commands print; their status is that of an assignment."""
-        status = self.status
-        with self.listening() as heard:
-            self.substituted = self.subshell(lambda: self.run(body)).status
+        """Return what commands print; their status is that of an assignment.
+
+        A condition that they are in does not keep them from ending at a failure.
+        """
+        status, checked, self.checked = self.status, self.checked, 0
+        try:
+            with self.listening() as heard:
+                self.substituted = self.subshell(lambda: self.run(body)).status
+        finally:
+            self.checked = checked
         self.status = status
         return heard.text
 
     def print(self, text: str) -> None:
         """Print something to whoever listens."""
+        self.spend(len(self.output + text) // 1024)
         self.output = bounded(self.output + text)
 
     @contextmanager
@@ -155,31 +138,59 @@ class Shell:
         """Why what is being walked may not happen; empty if it does."""
         return self.doubts[-1].why if self.doubts else ""
 
-    def doubted(self, way: Way | Literal["branch"], why: str) -> None:
-        """Go on in a world that is not kept."""
-        self.doubts.append(Doubt(way, why, self.world))
+    def doubted(self, way: Way | Literal["branch"], why: str, state: State) -> None:
+        """Go on in a world that is not kept; `state` is what there is if nothing goes on."""
+        self.doubts.append(Doubt(way, why, self.world, state))
         self.world = self.world.copy()
 
-    def certain(self, before: int, *ways: str) -> None:
-        """Forget the doubts since there were `before` that end here, and what was done in them."""
+    def certain(self, before: int, result: Result, *ways: str) -> Result:
+        """Forget the doubts since there were `before` that end here, and what was done in them.
+
+        `result` is that of what ends here; behind it, only what is the same in any case is known.
+        """
         since = self.doubts[before:]
         if not since:
-            return
+            return result
         self.world = since[0].world
         del self.doubts[before:]
+        state = self.state(result.status)
         for doubt in since:
             if doubt.way not in ways:
-                self.doubted(doubt.way, doubt.why)
+                self.doubts.append(attrs.evolve(doubt, world=self.world))
+                self.world = self.world.copy()
+            elif doubt.way != "branch":
+                state = state.merged(doubt.state)
+        self.restore(state)
+        return attrs.evolve(result, status=state.status)
+
+    def state(self, status: int | None) -> State:
+        """Return what commands left behind."""
+        return State(
+            variables=dict(self.variables),
+            positional=tuple(self.positional),
+            functions=dict(self.functions),
+            status=status,
+            output=self.output,
+        )
+
+    def restore(self, state: State) -> None:
+        """Be as a state says."""
+        self.variables, self.functions = dict(state.variables), dict(state.functions)
+        self.positional, self.output = list(state.positional), state.output
 
     def run(self, command: sh.Command) -> Result:
         """Walk a command."""
-        self.steps += 1
-        if self.steps > MAX_STEPS:
-            raise GivenUp
+        self.spend(1)
         with self.deeper():
             result = self.walk(self, command)
         self.status = result.status
         return Result(result.status)
+
+    def spend(self, steps: int) -> None:
+        """Take some steps; GivenUp after too many."""
+        self.steps += steps
+        if self.steps > MAX_STEPS:
+            raise GivenUp
 
     @contextmanager
     def deeper(self) -> Iterator[None]:
@@ -211,32 +222,60 @@ class Shell:
 
     def subshell(self, walk: Walk) -> Result:
         """Walk something whose variables and exit stay inside."""
-        variables, functions = dict(self.variables), dict(self.functions)
-        positional, errexit, before = list(self.positional), self.errexit, len(self.doubts)
-        umask = self.world.umask
+        before, state = len(self.doubts), self.state(None)
+        kept = self.errexit, self.globs, self.trapped, self.loops
+        umask, directory = self.world.umask, self.world.files.directory
         self.subshells += 1
+        self.trapped = ""
+        try:
+            result = self.to_the_end(walk)
+        finally:
+            self.subshells -= 1
+            self.errexit, self.globs, self.trapped, self.loops = kept
+        result = self.certain(before, result, "exit", "return", "break", "continue")
+        self.restore(attrs.evolve(state, output=self.output))
+        self.world.umask, self.world.files.directory = umask, directory
+        return result
+
+    def to_the_end(self, walk: Walk) -> Result:
+        """Walk something whatever ends it, and behind it what is trapped (§2.14, trap)."""
         try:
             result = walk()
         except Left as left:
             result = Result(left.status)
-        finally:
-            self.subshells -= 1
-            self.variables, self.functions = variables, functions
-            self.positional, self.errexit = positional, errexit
-        self.certain(before, "exit", "return", "break", "continue")
-        self.world.umask = umask
+        trapped, self.trapped = self.trapped, ""
+        if trapped:
+            words = (sh.Word((sh.Text("eval"),)), sh.Word((sh.Text(trapped, quoted=True),)))
+            try:
+                self.run(sh.Simple(line=self.line, text=f"trap {trapped}", words=words))
+            except Left as left:
+                result = Result(left.status)
         return result
 
     def call(self, body: sh.Command, arguments: list[str]) -> Result:
-        """Walk a function's body with parameters of its own."""
-        positional, before = self.positional, len(self.doubts)
+        """Walk a function's body with parameters and variables of its own."""
+        positional, before = list(self.positional), len(self.doubts)
+        loops, self.loops = self.loops, 0
         self.positional = arguments
+        self.own.append({})
         try:
-            return self.run(body)
+            result = self.run(body)
         except Left as left:
             if left.way != "return":
                 raise
-            return Result(left.status)
+            result = Result(left.status)
         finally:
-            self.positional = positional
-            self.certain(before, "return")
+            self.loops = loops
+            result_own = self.own.pop()
+        result = self.certain(before, result, "return")
+        self.positional = positional
+        self.unset(result_own)
+        return result
+
+    def unset(self, outside: Mapping[str, str | None]) -> None:
+        """Give variables the values they had outside, or none."""
+        for name, value in outside.items():
+            if value is None:
+                self.variables.pop(name, None)
+            else:
+                self.variables[name] = value

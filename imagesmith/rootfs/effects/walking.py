@@ -9,10 +9,11 @@ import attrs
 from imagesmith.rootfs.effects import branches, calling, loops, redirections
 from imagesmith.rootfs.effects import syntax as sh
 from imagesmith.rootfs.effects.outcome import Result
-from imagesmith.rootfs.effects.shell import Input, Shell
+from imagesmith.rootfs.effects.shell import Shell
+from imagesmith.rootfs.effects.streams import Input
 
 
-def walk(shell: Shell, command: sh.Command) -> Result:  # noqa: C901, PLR0911 - a case for each kind
+def walk(shell: Shell, command: sh.Command) -> Result:  # noqa: C901, PLR0911, PLR0912 - a case for each kind
     """Walk a command; a known failure ends the script where it would."""
     match command:
         case sh.Simple():
@@ -35,11 +36,15 @@ def walk(shell: Shell, command: sh.Command) -> Result:  # noqa: C901, PLR0911 - 
             shell.functions[name] = body
             return Result()
         case sh.Group(body=body, subshell=is_apart):
-            return shell.subshell(partial(shell.run, body)) if is_apart else shell.run(body)
+            if is_apart:
+                return shell.failing(shell.subshell(partial(shell.run, body)))
+            return shell.run(body)
         case sh.Background(command=inner):
             return attrs.evolve(shell.subshell(partial(shell.run, inner)), status=0)
         case sh.Redirected(command=inner, redirections=sinks, line=line, text=text):
-            return redirections.apply(shell, sinks, partial(shell.run, inner), line, text)
+            run = partial(shell.run, inner)
+            result = redirections.apply(shell, sinks, run, line, text, is_compound=True)
+            return shell.failing(result) if result is redirections.REFUSED else result
 
 
 def _sequence(shell: Shell, commands: tuple[sh.Command, ...]) -> Result:

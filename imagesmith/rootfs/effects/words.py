@@ -31,7 +31,7 @@ _IN_QUOTES = re.compile(r"[^\\\"`$]+")
 _IN_BRACES = re.compile(r"[^\\\"'`$}]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-]")
 _OPERATOR = re.compile(r":?[-=?+]|%%?|##?")
-_HEX = 256
+_CHANGING = re.compile(r"(?<![=!<>])=(?!=)|\+\+|--")
 
 
 class Broken(Exception):
@@ -194,12 +194,14 @@ class Reader:
         return Parameter(found, quoted=quoted)
 
     def _arithmetic(self, *, quoted: bool) -> Arithmetic:
-        open_now = 2
+        open_now, start = 2, self.place
         while open_now:
             if self.ended():
                 raise Broken("no closing ))")
             open_now += {"(": 1, ")": -1}.get(self.text[self.place], 0)
             self.place += 1
+        if _CHANGING.search(self.text, start, self.place):
+            raise Broken("arithmetic that assigns")
         return Arithmetic(quoted)
 
     def _backquoted(self, *, quoted: bool) -> Substitution:
@@ -230,7 +232,8 @@ class Reader:
             return Parameter(name[0], operator, None, quoted)
         found = _OPERATOR.match(self.text, self.place) if name and not operator else None
         self.place = found.end() if found else self.place
-        argument = self._argument(quoted=quoted)
+        cuts = found is not None and found[0][0] in "%#"
+        argument = self._argument(quoted=quoted and not cuts)
         if name is None or found is None:
             return Arithmetic(quoted)
         return Parameter(name[0], found[0], argument, quoted)

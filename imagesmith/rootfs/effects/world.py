@@ -60,6 +60,8 @@ class World:
     """Whose script is being read."""
     script: str = ""
     """`preinst` or `postinst`."""
+    is_bash: bool = False
+    """Whether that script is written for bash."""
     umask: int = UMASK
 
     def copy(self) -> World:
@@ -75,6 +77,8 @@ class World:
     def moment(self) -> object:
         """Return what differs once an image could show that something was changed."""
         return (
+            self.umask,
+            self.files.directory,
             len(self.files.touched),
             tuple(self.accounts.users.values()),
             tuple(self.accounts.groups.values()),

@@ -59,8 +59,8 @@ def lines(found: Read, users: tuple[User, ...] = ()) -> tuple[list[str], list[st
         ),
         ("adduser --system a; usermod -a -G adm,mail a", None, ["adm:x:4:a", "mail:x:8:a"]),
         (
-            "adduser --system --uid x a || adduser --system --uid 5 a",
-            ["a:x:5:65534::/nonexistent:/usr/sbin/nologin"],
+            "adduser --system --uid x a || adduser --system --uid 75 a",
+            ["a:x:75:65534::/nonexistent:/usr/sbin/nologin"],
             [],
         ),
         ("adduser; addgroup; useradd; groupadd; useradd www-data; useradd -u x y", [], []),
@@ -198,13 +198,13 @@ def test_sysusers_are_made_from_the_files_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["x odd", "u", "u name /file", 'u "open', "u %a -", "u name 5:group:x -"]
+    "line", ["x odd", "u", "u name /file", 'u "open', "u %a -", "u name 75:group:x -"]
 )
 def test_odd_lines_of_sysusers_are_left_out(line: str) -> None:
     """All of the file, with the line that is not understood."""
     found = walked("systemd-sysusers a.conf", {"/usr/lib/sysusers.d/a.conf": f"{line}\n"})
 
-    assert len(found.skipped) == (0 if line.startswith("u name 5") else 1)
+    assert len(found.skipped) == (0 if line.startswith("u name 75") else 1)
 
 
 def test_sysusers_without_a_file_are_left_out() -> None:

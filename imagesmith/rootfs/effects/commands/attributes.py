@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagesmith.model.tree import Directory, File, Symlink
-from imagesmith.rootfs.effects.commands import modes
+from imagesmith.rootfs.effects.commands import every, modes
 from imagesmith.rootfs.effects.filesystem import Refusal
 from imagesmith.rootfs.effects.outcome import (
     Call,
@@ -26,11 +26,15 @@ def chmod(call: Call, world: World) -> Result:
     if given.has("reference") or not given.operands:
         raise Unreproduced("modes are not taken from other files")
     mode, *paths = given.operands
-    for here in _real(paths, given, world):
-        entry = world.files.at(here, follow=False)
-        if isinstance(entry, File | Directory):
-            wanted = modes.parse(mode, entry.mode, is_directory=isinstance(entry, Directory))
-            world.files.alter(here, mode=wanted)
+
+    def one(path: str) -> None:
+        for here in _real(path, given, world):
+            entry = world.files.at(here, follow=False)
+            if isinstance(entry, File | Directory):
+                wanted = modes.parse(mode, entry.mode, is_directory=isinstance(entry, Directory))
+                world.files.alter(here, by=world.package, mode=wanted)
+
+    every(one, paths)
     return reproduced(f"{mode} {', '.join(paths)}")
 
 
@@ -42,7 +46,7 @@ def _mode_first(call: Call) -> Call:
             break
         if word.startswith("-") and word[1:2] in "rwxXst" and len(word) > 1 and word[1] != "-":
             rest = (*words[:number], *words[number + 1 :])
-            return Call(words=(call.words[0], "--", f"a{word}", *rest), stdin=call.stdin)
+            return Call(words=(call.words[0], "--", f"a{word}", *rest), reads=call.reads)
     return call
 
 
@@ -67,8 +71,12 @@ def chgrp(call: Call, world: World) -> Result:
 def _own(
     name: str, uid: int | None, gid: int | None, paths: list[str], given: Options, world: World
 ) -> Result:
-    for here in _real(paths, given, world):
-        own(here, uid, gid, world)
+
+    def one(path: str) -> None:
+        for here in _real(path, given, world):
+            own(here, uid, gid, world)
+
+    every(one, paths)
     return reproduced(f"{name} {', '.join(paths)}")
 
 
@@ -79,7 +87,7 @@ def own(here: str, uid: int | None, gid: int | None, world: World) -> None:
     if isinstance(entry, File):
         mode = entry.mode & ~0o4000
         mode = mode & ~0o2000 if mode & 0o010 else mode
-    world.files.alter(here, mode=mode, uid=uid, gid=gid)
+    world.files.alter(here, by=world.package, mode=mode, uid=uid, gid=gid)
 
 
 def _ids(owner: str, world: World) -> tuple[int | None, int | None]:
@@ -109,19 +117,17 @@ def group_id(name: str, world: World) -> int:
     return found
 
 
-def _real(paths: list[str], given: Options, world: World) -> Iterator[str]:
-    """Yield the real paths of some paths, with -R of all below them."""
-    recursive = given.has("R", "recursive")
-    for path in paths:
-        here = world.files.real(path, follow=not given.has("h", "no-dereference"))
-        entry = None if here is None else world.files.entry(here)
-        if here is None or entry is None:
-            raise Refusal(f"{path} is not there")
-        inside = list(world.files.under(here)) if recursive else []
-        yield here
-        for inner in inside:
-            if not isinstance(world.files.entry(inner), Symlink):
-                yield inner
+def _real(path: str, given: Options, world: World) -> Iterator[str]:
+    """Yield the real path of a path, with -R of all below it."""
+    here = world.files.real(path, follow=not given.has("h", "no-dereference"))
+    entry = None if here is None else world.files.entry(here)
+    if here is None or entry is None:
+        raise Refusal(f"{path} is not there")
+    inside = list(world.files.under(here)) if given.has("R", "recursive") else []
+    yield here
+    for inner in inside:
+        if not isinstance(world.files.entry(inner), Symlink):
+            yield inner
 
 
 COMMANDS = {"chmod": chmod, "chown": chown, "chgrp": chgrp}

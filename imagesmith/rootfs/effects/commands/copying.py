@@ -7,7 +7,7 @@ import posixpath
 import attrs
 
 from imagesmith.model.tree import Directory, Entry, File, Symlink
-from imagesmith.rootfs.effects.commands import modes
+from imagesmith.rootfs.effects.commands import every, modes
 from imagesmith.rootfs.effects.commands.attributes import group_id, own, user_id
 from imagesmith.rootfs.effects.commands.making import make_directory
 from imagesmith.rootfs.effects.filesystem import Refusal
@@ -26,30 +26,40 @@ def cp(call: Call, world: World) -> Result:
     """Copy files, with -r or -a directories too."""
     given = options(
         call,
-        flags="a d f i n p r R u v L P T x Z archive force no-clobber recursive update verbose "
+        flags="a d f i n p r R v L P T x Z archive force no-clobber recursive verbose "
         "dereference no-dereference no-target-directory preserve",
-        valued="t target-directory preserve",
+        valued="t target-directory",
     )
     is_archive = given.has("a", "archive")
     preserve = is_archive or given.has("p", "preserve")
-    follow = not (is_archive or given.has("d", "P", "no-dereference"))
     deep = is_archive or given.has("r", "R", "recursive")
-    for source, target in _pairs(given, world):
-        if given.has("n", "no-clobber", "u", "update") and world.files.at(target) is not None:
-            continue
+    follow = given.has("L", "dereference") or not (deep or given.has("d", "P", "no-dereference"))
+    keeps = given.has("n", "no-clobber")
+
+    def one(pair: tuple[str, str]) -> None:
+        source, target = pair
         here = world.files.real(source, follow=follow)
         if here is None or world.files.entry(here) is None:
             raise Refusal(f"{source} is not there")
-        _copy(here, target, world, preserve=preserve, deep=deep)
+        if not (keeps and world.files.at(target) is not None):
+            _copy(here, target, world, preserve=preserve, deep=deep)
+
+    every(one, _pairs(given, world))
     return reproduced(" -> ".join(given.operands))
 
 
-def _copy(here: str, target: str, world: World, *, preserve: bool, deep: bool) -> None:
+def _copy(  # noqa: C901 - each of cp's refusals
+    here: str, target: str, world: World, *, preserve: bool, deep: bool
+) -> None:
     entry = world.files.at(here, follow=False)
     entry = world.files.at(here) if not isinstance(entry, Symlink) else entry
     there = world.files.real(target, follow=not isinstance(entry, Symlink))
     if entry is None or there is None:
         raise Refusal(f"no directory for {target}")
+    if there == here:
+        raise Refusal(f"{target} is the same file")
+    if there.startswith(f"{here.rstrip('/')}/"):
+        raise Unreproduced("a directory is copied into itself")
     if not isinstance(entry, Directory):
         present = world.files.at(there)
         copied = _copied(entry, present, None if preserve else world.umask)
@@ -60,7 +70,9 @@ def _copy(here: str, target: str, world: World, *, preserve: bool, deep: bool) -
         return
     if not deep:
         raise Refusal(f"{here} is a directory")
-    names = world.files.names(here)
+    names, present = world.files.names(here), world.files.entry(there)
+    if present is not None and not isinstance(present, Directory):
+        raise Refusal(f"{there} is no directory")
     if not isinstance(world.files.entry(there), Directory):
         made = entry if preserve else Directory(mode=entry.mode & ~world.umask)
         world.files.put(there, made, by=world.package, inherits=not preserve)
@@ -83,18 +95,30 @@ def mv(call: Call, world: World) -> Result:
     """Rename files and directories."""
     given = options(
         call,
-        flags="f i n u v T Z force no-clobber update verbose no-target-directory",
+        flags="f i n v T Z force no-clobber verbose no-target-directory",
         valued="t target-directory",
     )
-    for source, target in _pairs(given, world):
-        here = world.files.real(source, follow=False)
-        there = world.files.real(target, follow=False)
+    keeps = given.has("n", "no-clobber")
+
+    def one(pair: tuple[str, str]) -> None:
+        here, there = (world.files.real(path, follow=False) for path in pair)
         if here is None or there is None or world.files.entry(here) is None:
-            raise Refusal(f"{source} is not there")
-        if given.has("n", "no-clobber", "u", "update") and world.files.entry(there) is not None:
-            continue
-        world.files.move(here, there, by=world.package)
+            raise Refusal(f"{pair[0]} is not there")
+        if not (keeps and world.files.entry(there) is not None):
+            _move(here, there, world)
+
+    every(one, _pairs(given, world))
     return reproduced(" -> ".join(given.operands))
+
+
+def _move(here: str, there: str, world: World) -> None:
+    """Rename as rename(2) does: a directory replaces an empty one, and nothing else."""
+    is_directory, present = isinstance(world.files.entry(here), Directory), world.files.entry(there)
+    if present is not None and isinstance(present, Directory) != is_directory:
+        raise Refusal(f"{there} is of another kind")
+    if is_directory and world.files.names(there):
+        raise Refusal(f"{there} is not empty")
+    world.files.move(here, there, by=world.package)
 
 
 def install(call: Call, world: World) -> Result:
@@ -104,23 +128,26 @@ def install(call: Call, world: World) -> Result:
         flags="d D c p v C T s Z directory verbose no-target-directory preserve-timestamps",
         valued="m o g t mode owner group target-directory",
     )
-    mode = given.value("m", "mode") or "0755"
+    mode = given.value("m", "mode") or "00755"
     owner, group = given.value("o", "owner"), given.value("g", "group")
     uid = user_id(owner, world) if owner else None
     gid = group_id(group, world) if group else None
-    made: list[str] = []
-    if given.has("d", "directory"):
-        made = [make_directory(path, 0o755, world, parents=True) for path in given.operands]
-    else:
-        if given.has("D"):
-            make_directory(posixpath.dirname(given.operands[-1]), 0o755, world, parents=True)
-        made = [_installed(source, target, world) for source, target in _pairs(given, world)]
-    for here in made:
+
+    def finish(here: str) -> None:
         own(here, uid, gid, world)
         present = world.files.entry(here)
-        kept = present.mode if isinstance(present, Directory) else 0
         is_directory = isinstance(present, Directory)
-        world.files.alter(here, mode=modes.parse(mode, kept, is_directory=is_directory))
+        kept = present.mode if isinstance(present, Directory) else 0
+        world.files.alter(
+            here, by=world.package, mode=modes.parse(mode, kept, is_directory=is_directory)
+        )
+
+    if given.has("d", "directory"):
+        every(lambda path: finish(make_directory(path, 0o755, world, parents=True)), given.operands)
+    else:
+        if given.has("D") and "/" in given.operands[-1]:
+            make_directory(posixpath.dirname(given.operands[-1]), 0o755, world, parents=True)
+        every(lambda pair: finish(_installed(*pair, world)), _pairs(given, world))
     return reproduced(", ".join(given.operands))
 
 
@@ -132,8 +159,8 @@ def _installed(source: str, target: str, world: World) -> str:
         world.files.put(there, File.of(b""), by=world.package)
         return there
     entry = world.files.at(source)
-    if not isinstance(entry, File):
-        raise Refusal(f"{source} is no file")
+    if not isinstance(entry, File) or world.files.real(source) == world.files.real(target):
+        raise Refusal(f"{source} is no other file")
     world.files.put(there, _copied(entry, None, world.umask), by=world.package)
     return there
 

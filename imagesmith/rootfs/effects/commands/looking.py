@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
+from itertools import count
+
 from imagesmith.model.tree import Directory, Entry, File, Symlink
 from imagesmith.rootfs.effects.commands.attributes import group_id, own, user_id
+from imagesmith.rootfs.effects.filesystem import Refusal
 from imagesmith.rootfs.effects.outcome import (
     UNKNOWN,
     Call,
@@ -11,6 +15,7 @@ from imagesmith.rootfs.effects.outcome import (
     Unreproduced,
     inert,
     is_known,
+    options,
     reproduced,
 )
 from imagesmith.rootfs.effects.world import World
@@ -55,10 +60,26 @@ def readlink(call: Call, world: World) -> Result:
 
 
 def mktemp(call: Call, world: World) -> Result:
-    """Name a temporary file: nobody else will."""
-    template = [word for word in call.known() if not word.startswith("-")]
-    path = template[-1] if template else "tmp.XXXXXXXXXX"
-    return Result(0, f"{path if path.startswith('/') else f'/tmp/{path}'}\n")  # noqa: S108 - a path inside the image
+    """Make a temporary file or directory under a name that nobody else has."""
+    given = options(
+        call, flags="d q t u directory quiet dry-run tmpdir", valued="p tmpdir suffix m prefix"
+    )
+    template = given.operands[-1] if given.operands else "tmp.XXXXXXXXXX"
+    is_named = bool(given.operands) and not given.has("t", "tmpdir")
+    above = given.value("p", "tmpdir") or ("" if is_named else "/tmp")  # noqa: S108 - a path inside the image
+    stem = posixpath.join(above, template.rstrip("X")) + "X" * 6
+    path = next(
+        path
+        for path in (f"{stem}{number}" for number in count())
+        if world.files.at(path, follow=False) is None
+    )
+    here = world.files.real(path)
+    if here is None:
+        raise Refusal(f"no directory for {path}")
+    is_directory = given.has("d", "directory")
+    made = Directory(mode=0o700) if is_directory else File.of(b"", mode=0o600)
+    world.files.put(here, made, by=world.package)
+    return Result(0, f"{path}\n")
 
 
 def find(call: Call, world: World) -> Result:
@@ -90,7 +111,7 @@ def statoverride(call: Call, world: World) -> Result:
             if here is None or world.files.entry(here) is None:
                 return inert("what it is for is not there")
             own(here, user_id(user, world), group_id(group, world), world)
-            world.files.alter(here, mode=int(mode, 8))
+            world.files.alter(here, by=world.package, mode=int(mode, 8))
             return reproduced(f"{user}:{group} {mode} {path}")
         case _:
             raise Unreproduced("its arguments are not read")

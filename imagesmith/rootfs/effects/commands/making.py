@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from imagesmith.model.tree import Directory, File, Hardlink, Symlink
-from imagesmith.rootfs.effects.commands import modes
+from imagesmith.rootfs.effects.commands import every, modes
 from imagesmith.rootfs.effects.filesystem import Refusal
 from imagesmith.rootfs.effects.outcome import Call, Result, Unreproduced, options, reproduced
 from imagesmith.rootfs.effects.world import World
@@ -17,22 +17,17 @@ def mkdir(call: Call, world: World) -> Result:
     mode = given.value("m", "mode")
     if not given.operands:
         raise Refusal("missing operand")
-    for path in given.operands:
-        make_directory(
-            path,
-            modes.parse(mode, 0o777) if mode else 0o777 & ~world.umask,
-            world,
-            parents=given.has("p", "parents"),
-        )
+    wanted = modes.parse(mode, 0o777) if mode else 0o777 & ~world.umask
+    has_parents = given.has("p", "parents")
+    every(lambda path: make_directory(path, wanted, world, parents=has_parents), given.operands)
     return reproduced(", ".join(given.operands))
 
 
 def make_directory(path: str, mode: int, world: World, *, parents: bool) -> str:
     """Make one directory and return its real path; with `parents` it may be there already."""
     here = world.files.real(path)
-    above = posixpath.dirname(path.rstrip("/"))
-    if here is None and parents and above not in ("", "/", path):
-        make_directory(above, 0o777 & ~world.umask, world, parents=True)
+    if here is None and parents:
+        _make_parents(path, world)
         here = world.files.real(path)
     if here is None:
         raise Refusal(f"no directory for {path}")
@@ -44,17 +39,30 @@ def make_directory(path: str, mode: int, world: World, *, parents: bool) -> str:
     return here
 
 
+def _make_parents(path: str, world: World) -> None:
+    """Make what is missing above a path, from the top."""
+    above = [path.rstrip("/")]
+    while posixpath.dirname(above[-1]) not in ("", "/"):
+        above.append(posixpath.dirname(above[-1]))
+    for each in reversed(above[1:]):
+        make_directory(each, 0o777 & ~world.umask, world, parents=True)
+
+
 def touch(call: Call, world: World) -> Result:
     """Make empty files; what is there keeps everything but its time, which is the image's."""
     given = options(
         call, flags="a c f h m no-create no-dereference", valued="d r t date reference time"
     )
-    for path in given.operands:
-        here = world.files.real(path, follow=not given.has("h", "no-dereference"))
-        if here is None:
+    follow, makes = not given.has("h", "no-dereference"), not given.has("c", "no-create")
+
+    def one(path: str) -> None:
+        here = world.files.real(path, follow=follow)
+        if here is None and makes:
             raise Refusal(f"no directory for {path}")
-        if world.files.entry(here) is None and not given.has("c", "no-create"):
+        if here is not None and world.files.entry(here) is None and makes:
             world.files.put(here, File.of(b"", mode=0o666 & ~world.umask), by=world.package)
+
+    every(one, given.operands)
     return reproduced(", ".join(given.operands))
 
 
@@ -75,11 +83,15 @@ def ln(call: Call, world: World) -> Result:
         targets, last = [last], posixpath.basename(last)
     follow = not given.has("n", "no-dereference", "T", "no-target-directory")
     is_directory = isinstance(world.files.at(last, follow=follow), Directory)
-    for target in targets:
-        link = f"{last}/{posixpath.basename(target)}" if is_directory else last
-        _link(
-            target, link, world, symbolic=given.has("s", "symbolic"), force=given.has("f", "force")
-        )
+    if len(targets) > 1 and not is_directory:
+        raise Refusal(f"{last} is no directory")
+    symbolic, force = given.has("s", "symbolic"), given.has("f", "force")
+
+    def one(target: str) -> None:
+        link = f"{last}/{posixpath.basename(target.rstrip('/'))}" if is_directory else last
+        _link(target, link, world, symbolic=symbolic, force=force)
+
+    every(one, targets)
     return reproduced(f"{last} -> {', '.join(targets)}")
 
 
@@ -90,6 +102,8 @@ def _link(target: str, link: str, world: World, *, symbolic: bool, force: bool) 
     present = world.files.entry(here)
     if present is not None and (not force or isinstance(present, Directory)):
         raise Refusal(f"{link} is there")
+    if present is not None and world.files.real(target, follow=False) == here:
+        raise Refusal(f"{link} is the same file")
     if symbolic:
         world.files.put(here, Symlink(target=target), by=world.package)
         return

@@ -91,7 +91,7 @@ def _make_home(home: str, mode: str, name: str, world: World) -> None:
     if world.files.at(home) is None:
         here = make_directory(home, modes.parse(mode, 0), world, parents=True)
         uid, gid = world.accounts.uid(name), world.accounts.primary(name)
-        world.files.alter(here, uid=uid, gid=gid)
+        world.files.alter(here, by=world.package, uid=uid, gid=gid)
 
 
 def _number(given: Options, *names: str) -> int | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
+from imagesmith.model.tree import File
 from imagesmith.rootfs.effects.outcome import (
     MAX_TEXT,
     UNKNOWN,
@@ -15,21 +17,27 @@ from imagesmith.rootfs.effects.outcome import (
 )
 from imagesmith.rootfs.effects.world import World
 
-_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r", "a": "\a", '"': '"'}
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_UNREAD = re.compile(r"(?<!\\)(?:\\\\)*\\[0-7cexuU]")
 _FORM = re.compile(r"%([sdb%])|%")
 
 
 def echo(call: Call, world: World) -> Result:
-    """Print words, escapes in them as dash does."""
-    words = list(call.arguments)
-    end = "\n"
-    while words and words[0] in ("-n", "-e", "-E", "-ne", "-en"):
-        end = "" if "n" in words.pop(0) else end
-    return Result(0, bounded(_unescaped(" ".join(words)) + end))
+    """Print words: dash knows -n and always reads escapes, bash with -e only."""
+    words, flags = list(call.arguments), ""
+    known = r"-[neE]+" if world.is_bash else "-n"
+    while words and re.fullmatch(known, words[0]) and (world.is_bash or not flags):
+        flags += words.pop(0)
+    text = " ".join(words)
+    escapes = not world.is_bash or "e" in flags
+    return Result(0, bounded((_unescaped(text) if escapes else text) + "\n" * ("n" not in flags)))
 
 
 def _unescaped(text: str) -> str:
+    r"""Return a text with its escapes; with octal ones and \c, a text that nobody computes."""
+    if _UNREAD.search(text):
+        return UNKNOWN
     return _ESCAPE.sub(lambda match: _ESCAPES.get(match[1], match[0]), text)
 
 
@@ -46,10 +54,17 @@ def printf(call: Call, world: World) -> Result:
         return Result(0, UNKNOWN)
     output = ""
     remaining = list(words)
+
+    def filled(match: re.Match[str]) -> str:
+        if match[1] == "%":
+            return "%"
+        word = remaining.pop(0) if remaining else ""
+        if match[1] == "d":
+            return word if re.fullmatch("-?[1-9][0-9]*|0", word) else UNKNOWN if word else "0"
+        return _unescaped(word) if match[1] == "b" else word
+
     while len(output) <= MAX_TEXT:
-        output += _FORM.sub(
-            lambda match: "%" if match[1] == "%" else remaining.pop(0) if remaining else "", form
-        )
+        output += _FORM.sub(filled, form)
         if not taken or not remaining:
             break
     return Result(0, bounded(output))
@@ -58,32 +73,47 @@ def printf(call: Call, world: World) -> Result:
 def cat(call: Call, world: World) -> Result:
     """Print files, or what is read."""
     paths = [word for word in call.arguments if not word.startswith("-") or word == "-"]
-    output = "" if paths else call.stdin
+    flags = [word for word in call.arguments if word.startswith("-") and word not in ("-", "-u")]
+    status, output = 0, "" if paths else call.stdin
     for path in paths:
         if path == "-":
             output += call.stdin
         elif not is_known(path) or world.files.is_blurred(path):
             output += UNKNOWN
-        elif world.files.at(path) is None and path != "/dev/null":
-            return Result(1, bounded(output))
+        elif not isinstance(world.files.at(path), File) and path != "/dev/null":
+            status = 1
         else:
             text = "" if path == "/dev/null" else world.text(path, limit=MAX_TEXT)
             output += UNKNOWN if text is None else text
-    return Result(0, bounded(output))
+    return Result(status, UNKNOWN if flags and output else bounded(output))
 
 
 def filtered(call: Call, world: World) -> Result:
     """Print what nobody computes; of nothing comes nothing."""
-    if call.name == "sed" and any(re.match(r"-[a-zA-Z]*i|--in-place", w) for w in call.arguments):
-        raise Unreproduced("a file is edited in place")
-    if call.name == "sort" and any(word.startswith(("-o", "--output")) for word in call.arguments):
-        raise Unreproduced("a file is sorted in place")
+    for writing, why in _WRITING.get(call.name, ()):
+        if any(writing.search(word) for word in call.arguments):
+            raise Unreproduced(why)
     if call.name.endswith("grep"):
         return _grep(call, world)
-    names_files = [word for word in call.arguments if word.startswith(("/", UNKNOWN))]
-    if call.stdin == "" and not names_files and not call.name.endswith("awk"):
-        return Result(0, "")
-    return Result(0, UNKNOWN)
+    names_files = any(word.startswith(("/", UNKNOWN)) for word in call.arguments)
+    if names_files or call.name.endswith("awk") or call.stdin:
+        return Result(0, UNKNOWN)
+    return Result(0, "")
+
+
+_IN_PLACE = (re.compile(r"-[a-zA-Z]*i|--in-place"), "a file is edited in place")
+_AWK = (
+    (re.compile(r"\Ainplace|\A-[a-zA-Z]*i"), "a file is edited in place"),
+    (re.compile(r"system\s*\(|[|>]\s*(\"|[a-zA-Z_$])[^\n]*"), "its program may write"),
+)
+_WRITING: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]] = {
+    "sed": (_IN_PLACE, (re.compile(r"(\A|[;{}\n/$0-9])\s*[gpI]*[wW]\s+\S"), "it writes a file")),
+    "sort": ((re.compile(r"\A-[a-zA-Z]*o|\A--o"), "a file is sorted in place"),),
+    "uniq": ((re.compile(r"\A/"), "it may write a file"),),
+    "xxd": ((re.compile(r"\A/"), "it may write a file"),),
+    **dict.fromkeys(("awk", "gawk", "mawk"), _AWK),
+}
+"""What in an argument means that a filter writes to a file."""
 
 
 _LITERAL = re.compile(r"(\^?)([A-Za-z0-9_/ :=@,-]*)(\$?)\Z")
@@ -92,13 +122,13 @@ _LITERAL = re.compile(r"(\^?)([A-Za-z0-9_/ :=@,-]*)(\$?)\Z")
 
 def _grep(call: Call, world: World) -> Result:
     """Search for plain words; what patterns match is not computed."""
-    flags = "".join(word[1:] for word in call.arguments if re.match(r"-[a-zA-Z]+\Z", word))
+    flags = "".join(word[1:] for word in call.arguments if word.startswith("-"))
     words = [word for word in call.arguments if not word.startswith("-") or word == "-"]
     pattern, *paths = words or [UNKNOWN]
     found = _LITERAL.match(pattern)
     texts = [world.text(path, limit=MAX_TEXT) if is_known(path) else None for path in paths]
     text = "".join(part or "" for part in texts) if paths else call.stdin
-    if text == "" and None not in texts:
+    if text == "" and None not in texts and "c" not in flags and "L" not in flags:
         return Result(1, "")
     missing = any(is_known(path) and world.files.at(path) is None for path in paths)
     if (
@@ -111,8 +141,11 @@ def _grep(call: Call, world: World) -> Result:
         return Result(None, UNKNOWN)
     body = found[2] if "w" not in flags else rf"(?<!\w){found[2]}(?!\w)"
     anchored = rf"{found[1]}{body}{found[3]}" if "x" not in flags else rf"^{body}$"
-    lines = [line for line in text.splitlines() if re.search(anchored, line)]
-    return Result(int(not lines), "" if "q" in flags else "".join(f"{line}\n" for line in lines))
+    lines = [line for line in text.removesuffix("\n").split("\n") if re.search(anchored, line)]
+    printed = (
+        "".join(f"{line}\n" for line in lines) if len(paths) < len(("one", "two")) else UNKNOWN
+    )
+    return Result(int(not lines), "" if "q" in flags else printed)
 
 
 _NAMES = (
@@ -120,8 +153,6 @@ _NAMES = (
     "tac tail tr uniq xxd"
 )
 
-READERS = frozenset({"cat", *_NAMES.split()})
-"""What reads its input to the end."""
 COMMANDS = {
     "echo": echo,
     "printf": printf,

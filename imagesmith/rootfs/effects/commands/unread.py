@@ -10,6 +10,8 @@ from imagesmith.rootfs.effects.world import World
 REASONS = {
     "make-ssl-cert": "keys are not made",
     "pam-auth-update": "the configuration of PAM is not put together",
+    "update-desktop-database": "which program opens what is not put together",
+    "update-mime-database": "the types of files are not put together",
     "ssh-keygen": "keys are not made",
     "systemd-tmpfiles": "what tmpfiles.d asks for is made when a system starts",
 }

@@ -19,7 +19,7 @@ import imagesmith
 from imagesmith.errors import HostError
 from imagesmith.manifest import mtree
 from imagesmith.model.digest import Digest
-from imagesmith.sandbox import replay
+from imagesmith.sandbox.starting import replay
 from imagesmith.store import Collected, Store
 from imagesmith.unpack import tar
 

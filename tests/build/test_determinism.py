@@ -188,7 +188,7 @@ def test_the_order_of_directories_does_not_matter(
     world: World, golden: str, tmp_path: Path
 ) -> None:
     """Every directory is listed backwards; a disk might do so as well."""
-    turn = "from imagesmith.sandbox import backwards; backwards.turn(); import runpy; "
+    turn = "from imagesmith.sandbox.elsewhere import backwards; backwards.turn(); import runpy; "
     start = "runpy.run_module('imagesmith', run_name='__main__', alter_sys=True)"
     program = (sys.executable, "-c", turn + start)
 

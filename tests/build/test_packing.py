@@ -168,13 +168,13 @@ class TestClaims:
 
     def test_planted_layers_do_not_reach_an_image(self, world: World) -> None:
         """Who can write to the store cannot have another layer built or locked."""
-        digest = world.ok("build", str(world.image)).out
+        digest = world.ok("build", str(world.image), "-o", str(world.root / "a.tar")).out
         executed(world, reuse=False)
         shutil.rmtree(world.root / "store" / "derived" / "result")
         plant(world)
         result = executed(world, reuse=True)
         shutil.rmtree(world.root / "store" / "derived" / "result")
-        built = world.ok("build", str(world.image))
+        built = world.ok("build", str(world.image), "-o", str(world.root / "b.tar"))
         manifest = world.manifest.read_bytes()
         plant(world)
 

@@ -39,7 +39,7 @@ def tree(shell: Shell) -> Image:
     shell.ok("init", "tree", *options, "--seed", "/bin/bash", "-C", ".")
     recipe = shell.directory / "tree" / "recipe.toml"
     recipe.write_text(recipe.read_text().replace("[trace]\n", '[trace]\ninclude = ["/**"]\n', 1))
-    return Image(recipe.parent, shell).lock()
+    return Image(recipe.parent, shell).acknowledge().lock()
 
 
 def seeds(host: HostRoot, root: Path, arch: str) -> Iterator[str]:

@@ -99,11 +99,11 @@ def _ensure(subject: Subject) -> None:
 
 
 def forget(store: Path) -> None:
-    """Remove every kept result and its layer from a store."""
+    """Remove every kept result and its layers from a store."""
     for pointer in (store / "derived" / "result").glob("*/*"):
         result = _blob(store, pointer.read_text().strip().removeprefix("sha256:"))
-        layer = json.loads(result.read_bytes())["layer"]["digest"]
-        for gone in (_blob(store, layer), result, pointer):
+        layers = [layer["digest"] for layer in json.loads(result.read_bytes())["layers"]]
+        for gone in (*(_blob(store, layer) for layer in layers), result, pointer):
             gone.unlink(missing_ok=True)
 
 

@@ -9,7 +9,7 @@ is any.  `--update` rewrites the help blocks first.
 
 What the tables must list is left to `vocabulary`, what the words around them say
 to readers.
-"""  # noqa: INP001 - a script, run by its path
+"""
 
 from __future__ import annotations
 

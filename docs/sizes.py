@@ -5,7 +5,7 @@ counted in its mtree listing, which lies beside its manifest; `problems` compare
 whenever the documentation is checked.  The layer and the packages can only be
 measured where the packages are, in a store from which the examples were built; the
 end-to-end tests compare those.
-"""  # noqa: INP001 - a script, run by its path
+"""
 
 from __future__ import annotations
 

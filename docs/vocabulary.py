@@ -3,7 +3,7 @@
 Promises to `check` what its marked tables must list.  Classes and enumerations
 are asked; what is only written at the place where it is used, as the keys of
 documents are, is found in the syntax trees of the modules.
-"""  # noqa: INP001 - beside a script, not in a package
+"""
 
 from __future__ import annotations
 

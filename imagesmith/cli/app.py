@@ -53,11 +53,11 @@ class Terminated(BaseException):
 class App(click.Group):
     """The command group; it loads a command's module only when it runs."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the work."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of a command."""
         if cmd_name not in COMMANDS:
             return None
@@ -66,7 +66,7 @@ class App(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -75,7 +75,7 @@ class App(click.Group):
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
-        **extra: Any,  # noqa: ANN401 - click's own
+        **extra: Any,
     ) -> NoReturn:
         """Run and exit with the status DESIGN.md names for what happened."""
         extra["standalone_mode"] = False
@@ -179,7 +179,7 @@ def shown(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
-def colour(stream: Any) -> bool | None:  # noqa: ANN401 - any text stream
+def colour(stream: Any) -> bool | None:
     """Say whether to colour output on `stream`: option, then NO_COLOR, then a terminal."""
     when = WHEN.get()
     if when in ("always", "never"):
@@ -247,7 +247,7 @@ def colour(stream: Any) -> bool | None:  # noqa: ANN401 - any text stream
     help="Threads; default: all cores.",
 )
 @click.pass_context
-def app(ctx: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - click's own
+def app(ctx: click.Context, /, **options: Any) -> None:
     """Deterministic, minimal container images from signed manifests."""
     from imagesmith.cli.session import Session
 

@@ -179,7 +179,7 @@ class Session:
         if self.verbose:
             self.note(text)
 
-    def result(self, text: str, document: Any = None) -> None:  # noqa: ANN401 - any JSON
+    def result(self, text: str, document: Any = None) -> None:
         """Print the one result: `text`, or `document` as JSON with --json."""
         from imagesmith.cli.app import shown
 
@@ -200,7 +200,7 @@ class Session:
 def shared(command: Callable[..., Any]) -> Callable[..., Any]:
     """Let a command understand --json, -q and -v after its name as well."""
 
-    def remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401
+    def remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
         if value:
             setattr(ctx.ensure_object(Session), str(parameter.name), value)
 

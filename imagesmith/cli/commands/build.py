@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @mirrored
 @shared
 @click.pass_obj
-def command(session: Session, /, directory: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+def command(session: Session, /, directory: str, **options: Any) -> None:
     """Build DIRECTORY/manifest.toml and write one archive with all its images.
 
     Nothing is built before the trust policy accepts the manifest's signatures,

@@ -23,7 +23,7 @@ from imagesmith.cli.session import Session, mirrored, shared
 @mirrored
 @shared
 @click.pass_obj
-def command(session: Session, /, name: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+def command(session: Session, /, name: str, **options: Any) -> None:
     """Write DIRECTORY/NAME/recipe.toml.
 
     The keys that signed the suite's release and are in the host's keyrings are

@@ -40,7 +40,7 @@ EVERYTHING = "*"
 @mirrored
 @shared
 @click.pass_context
-def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+def command(ctx: click.Context, /, directory: str, **options: Any) -> None:
     """Write manifest.toml and an mtree for each architecture beside DIRECTORY/recipe.toml.
 
     Versions stay as they are while the recipe does; --update lets go of them.

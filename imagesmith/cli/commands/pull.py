@@ -18,7 +18,7 @@ from imagesmith.cli.session import Session, shared
 @spoken
 @shared
 @click.pass_obj
-def command(session: Session, /, source: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+def command(session: Session, /, source: str, **options: Any) -> None:
     """Copy an image out of a registry, every document as it is there.
 
     What was fetched has the digests that were named; who made it is for verify to say.

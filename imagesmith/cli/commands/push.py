@@ -31,7 +31,7 @@ from imagesmith.cli.session import Session, shared
 @spoken
 @shared
 @click.pass_obj
-def command(session: Session, /, image: str, destination: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+def command(session: Session, /, image: str, destination: str, **options: Any) -> None:
     """Copy the archive IMAGE to a registry, every byte as it is.
 
     The archive must be sound. Its digest stays what it is, and is printed.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @mirrored
 @shared
 @click.pass_context
-def command(ctx: click.Context, /, directory: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+def command(ctx: click.Context, /, directory: str, **options: Any) -> None:
     """Run the image's program, or its first seed, in all packages of DIRECTORY's manifest.
 
     ARGS stand in place of the image's own.  Every file of the packages that the program uses,

@@ -21,7 +21,7 @@ from imagesmith.cli.session import Session, shared
 @sandboxed
 @shared
 @click.pass_context
-def command(ctx: click.Context, /, image: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+def command(ctx: click.Context, /, image: str, **options: Any) -> None:
     """Run the program of an IMAGE archive, with ARGS in place of the image's own.
 
     Every digest is checked, and the root filesystem written to the store, the first time.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @mirrored
 @shared
 @click.pass_context
-def command(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's own
+def command(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
     """List the objects each PATH loads, in the loader's own order.
 
     At a terminal, draw a tree: each object below the one that asked for it first,

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 @mirrored
 @shared
 @click.pass_context
-def command(ctx: click.Context, /, target: str, **options: Any) -> None:  # noqa: ANN401 - click's own
+def command(ctx: click.Context, /, target: str, **options: Any) -> None:
     """Re-compute every digest of an IMAGE archive, or re-check a manifest's DIR.
 
     An IMAGE is held against the expectations of a manifest whose signatures the

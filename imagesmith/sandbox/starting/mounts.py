@@ -20,7 +20,9 @@ from imagesmith.sandbox.starting import inside
 HOST_FILES = ("/etc/resolv.conf", "/etc/hosts")
 """What a program needs of the host to find others on the network."""
 DIRECTORY_MODE = 0o755
-SCRATCH: Mapping[str, int] = MappingProxyType({"/tmp": 0o1777, "/run": DIRECTORY_MODE})  # noqa: S108
+SCRATCH: Mapping[str, int] = MappingProxyType(
+    {"/tmp": 0o1777, "/run": DIRECTORY_MODE}  # noqa: S108 - paths in the sandbox
+)
 """Directories of the image that every program may write to, with their modes."""
 
 _FILLED = ("/proc", "/dev")
